@@ -1,8 +1,15 @@
 """The chip: what a YAML file under hwconfigs/ says, validated and frozen. Knows no network and no engine."""
 
-from typing import Annotated, Literal
+import os
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from neurosim import yamlio
+from neurosim.core import Accumulator, Axon, Core, Learning, Memory, Neuron, Packetiser, Soma, Synapse
+from neurosim.noc import Link, Noc, Router
+from neurosim.section import Natural, Positive, Quality, Section, require
 
 __all__ = [
     "Accumulator",
@@ -12,6 +19,7 @@ __all__ = [
     "Host",
     "Learning",
     "Link",
+    "Memory",
     "Neuron",
     "Noc",
     "Packetiser",
@@ -19,134 +27,8 @@ __all__ = [
     "Soma",
     "Sync",
     "Synapse",
+    "load_chip",
 ]
-
-Quality = Literal["measured", "simulated", "estimated"]
-Positive = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
-
-
-class Section(BaseModel):
-    """A section of a chip file: frozen, strict, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class Axon(Section):
-    """Axon-in: a FIFO fed by the router, and a table with one word per axon."""
-
-    fifo_flits: Positive
-    entries: Positive
-    entry_bits: Positive
-    lookup_cycles: Positive
-
-
-class Synapse(Section):
-    """Synapse unit: row reads from a banked memory into the accumulators."""
-
-    capacity_kib: Positive
-    word_bits: Positive
-    banks: Positive
-    ports: Annotated[int, Field(ge=1, le=2)]
-    latency_cycles: Natural
-    queue_packets: Positive
-    lanes: Positive
-    weight_bits: Annotated[int, Field(ge=2, le=32)]
-    weight_fraction_bits: Natural
-
-
-class Accumulator(Section):
-    """One double-buffered accumulator word per neuron."""
-
-    bits: Annotated[int, Field(ge=8, le=62)]
-
-
-class Soma(Section):
-    """Soma unit: sweeps over the neurons of the core once a step."""
-
-    cycles_per_neuron: Positive
-    latency_cycles: Natural
-    queue_spikes: Positive
-
-
-class Neuron(Section):
-    """Neuron memory: one word per neuron (membrane, spike train, count, desire, keep, error sum)."""
-
-    entries: Positive
-    word_bits: Positive
-    membrane_bits: Annotated[int, Field(ge=8, le=62)]
-
-
-class Packetiser(Section):
-    """Packetiser: reads the route table and hands packets to the network interface."""
-
-    cycles_per_packet: Positive
-    queue_packets: Positive
-    route_entries: Positive
-    route_bits: Positive
-
-
-class Learning(Section):
-    """The on-core learning circuit. `circuits` names the rules it implements; none: an inference core."""
-
-    circuits: tuple[str, ...] = Field(strict=False)
-    backward: Literal["transposed_read"]
-    lanes: Positive
-    history_bits: Positive
-    slots_per_cycle: Positive
-    trace_bits: Positive
-    trace_fraction_bits: Natural
-    error_bits: Positive
-    rate_fraction_bits: Natural
-    rounding: Literal["nearest", "stochastic"]
-    random_bits: Annotated[int, Field(ge=1, le=32)]
-
-
-class Core(Section):
-    """One pipelined learning core."""
-
-    kind: Literal["pipelined"]
-    axon: Axon
-    synapse: Synapse
-    accumulator: Accumulator
-    soma: Soma
-    neuron: Neuron
-    packetiser: Packetiser
-    learning: Learning
-
-
-class Router(Section):
-    """Input-buffered wormhole router (specs/router.md, section 3)."""
-
-    arrangement: Literal["single_stage", "two_stage"]
-    arbiter: Literal["round_robin"]
-    virtual_channels: Literal[1]
-    buffer_flits: Positive
-    routing_cycles: Annotated[int, Field(ge=0, le=1)]
-    credit_cycles: Natural
-    traversal_cycles: Literal[1]
-
-
-class Link(Section):
-    """Links between neighbouring routers."""
-
-    latency_cycles: Positive
-    width_bits: Positive
-    length_mm: Annotated[float, Field(gt=0, strict=False)]
-
-
-class Noc(Section):
-    """The network-on-chip."""
-
-    topology: Literal["mesh"]
-    routing: Literal["xy"]
-    columns: Positive
-    rows: Positive
-    header_bits: Positive
-    multicast: bool
-    router: Router
-    link: Link
-    dead_links: tuple[tuple[Natural, Natural], ...] = Field(default=(), strict=False)
 
 
 class Sync(Section):
@@ -157,9 +39,22 @@ class Sync(Section):
     period_cycles: Positive | None = None
 
     @model_validator(mode="after")
-    def _period_belongs_to_tick(self) -> "Sync":
-        if (self.mode == "tick") != (self.period_cycles is not None):
-            raise ValueError("period_cycles is required with mode tick, and only there")
+    def _period_belongs_to_tick(self) -> Self:
+        tick, period = self.mode == "tick", self.period_cycles
+        require(
+            (
+                tick == (period is not None),
+                ("period_cycles",),
+                "expected a whole number of at least 1 with mode tick, got nothing"
+                if tick
+                else f"expected no period with mode barrier, got {period}",
+            ),
+            (
+                not tick or period is None or period > self.latency_cycles,
+                ("period_cycles",),
+                f"expected more than latency_cycles = {self.latency_cycles}, got {period}",
+            ),
+        )
         return self
 
 
@@ -179,7 +74,7 @@ class Chip(Section):
     description: str
     source: str
     quality: Quality
-    clock_mhz: Annotated[float, Field(gt=0, strict=False)]
+    clock_mhz: Annotated[float, Field(gt=0, le=1e6)]
     costs: str
     core: Core
     noc: Noc
@@ -190,3 +85,48 @@ class Chip(Section):
     def cores(self) -> int:
         """Number of cores (= routers)."""
         return self.noc.columns * self.noc.rows
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        noc, router = self.noc, self.host.router
+        axon_bits = (self.core.axon.entries - 1).bit_length()
+        spike_bits = noc.header_bits + axon_bits
+        quiet = noc.link.latency_cycles + 2 + noc.router.credit_cycles
+        west = f"expected a router at the west edge (one of {_some(range(0, self.cores, noc.columns))})"
+        require(
+            (router < self.cores and router % noc.columns == 0, ("host", "router"), f"{west}, got {router}"),
+            (
+                not noc.multicast or spike_bits <= noc.link.width_bits,
+                ("noc", "link", "width_bits"),
+                f"expected at least {spike_bits} for multicast (a spike is one flit: header_bits ="
+                f" {noc.header_bits} and {axon_bits} bits of axon number), got {noc.link.width_bits}",
+            ),
+            (
+                self.core.packetiser.route_bits >= spike_bits,
+                ("core", "packetiser", "route_bits"),
+                f"expected at least {spike_bits} (header_bits = {noc.header_bits} and {axon_bits} bits of"
+                f" axon number), got {self.core.packetiser.route_bits}",
+            ),
+            (
+                self.sync.latency_cycles >= quiet,
+                ("sync", "latency_cycles"),
+                f"expected at least {quiet} (link.latency_cycles + 2 + router.credit_cycles: all credits are"
+                f" home before the next step), got {self.sync.latency_cycles}",
+            ),
+        )
+        return self
+
+
+def _some(numbers: range) -> str:
+    """The numbers of a range; a long one is cut short."""
+    shown = ", ".join(str(number) for number in numbers[:8])
+    return shown if len(numbers) <= 8 else f"{shown}, ... {numbers[-1]}"
+
+
+def load_chip(path_or_name: str | os.PathLike[str], overrides: Iterable[str] = ()) -> Chip:
+    """The chip in a YAML file, or a shipped one by its bare name (`mesh16`).
+
+    `overrides` are assignments such as `core.synapse.banks=4`, applied before validation.
+    Raises ConfigError with every complaint about the file, one a line.
+    """
+    return yamlio.load(yamlio.find(path_or_name), Chip, overrides)

@@ -1,0 +1,26 @@
+"""A section of a hardware description: frozen and strict, with the number types that sections share."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from neurosim.complaint import Complaints, Path
+
+__all__ = ["Natural", "Positive", "Quality", "Section", "require"]
+
+Quality = Literal["measured", "simulated", "estimated"]
+Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Natural = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+def require(*demands: tuple[bool, Path, str]) -> None:
+    """Raise Complaints with the path and sentence of every demand that does not hold."""
+    broken = [(path, text) for holds, path, text in demands if not holds]
+    if broken:
+        raise Complaints(*broken)
+
+
+class Section(BaseModel):
+    """A section of a chip file: frozen, strict, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
