@@ -15,21 +15,18 @@ from pathlib import Path
 import numpy as np
 
 from neurosim.data.catalogue import CATALOGUE
-from neurosim.data.datasets import EMBEDDED_FILE, EMBEDDED_SHA256, load_folder
+from neurosim.data.datasets import EMBEDDED_FILE, EMBEDDED_SHA256, Dataset, load_folder
 from neurosim.errors import DataError
 
 TRAIN = 10_000
 TARGET = Path(__file__).parent.parent / "neurosim" / "data" / "embedded" / EMBEDDED_FILE
 
 
-def pack(folder: Path) -> bytes:
-    """The bytes of the embedded archive, made from the MNIST files in `folder`."""
-    full = load_folder(folder, CATALOGUE["mnist"])
-    if full is None:
-        raise DataError(f"{folder}: expected the four MNIST idx files, found none of them")
+def pack(full: Dataset, train: int = TRAIN) -> bytes:
+    """The npz archive of the first `train` training samples and all test samples of `full`."""
     arrays = {
-        "train_images": full.train_images[:TRAIN],
-        "train_labels": full.train_labels[:TRAIN].astype(np.uint8),
+        "train_images": full.train_images[:train],
+        "train_labels": full.train_labels[:train].astype(np.uint8),
         "test_images": full.test_images,
         "test_labels": full.test_labels.astype(np.uint8),
     }
@@ -50,10 +47,13 @@ def main(arguments: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     try:
-        content = pack(Path(arguments[0]))
+        full = load_folder(Path(arguments[0]), CATALOGUE["mnist"])
+        if full is None:
+            raise DataError(f"{arguments[0]}: expected the four MNIST idx files, found none of them")
     except DataError as error:
         print(error, file=sys.stderr)
         return 2
+    content = pack(full)
     target = Path(arguments[1]) if len(arguments) == 2 else TARGET
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
