@@ -1,0 +1,215 @@
+"""The configuration of a run: chip, network, rule, data and settings, with every default filled in."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from neurosim import yamlio
+from neurosim.chip import Chip, load_chip
+from neurosim.data.datasets import Dataset, load_dataset
+from neurosim.errors import ConfigError
+from neurosim.kernel import source_hash
+from neurosim.learning import load_rule
+from neurosim.network import Network, mlp, parse_sizes
+from neurosim.workloads import desire_mnist as workload
+
+__all__ = [
+    "Config",
+    "digest_of",
+    "find_dataset",
+    "load_config",
+    "resolve",
+    "resolve_settings",
+    "split_overrides",
+]
+
+FILE = "config.yaml"
+Count = Annotated[int, Field(ge=1)]
+_SECTIONS = ("chip", "settings")
+
+
+class Config(BaseModel):
+    """What a run does. Everything but `engine`, `data_dir` and the cost table's name decides its result."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    chip: Chip
+    rule: str
+    network: str
+    encoder: str
+    dataset: str
+    train: Count  # images of the training set
+    test: Count  # images of the test set
+    epochs: Count
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    freeze: bool  # no training: evaluate `weights`
+    weights: str | None
+    settings: dict[str, Any]  # fields of workloads.desire_mnist.Settings and of the rule's Settings
+    engine: str
+    data_dir: str | None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Layer sizes of the network."""
+        return parse_sizes(self.network)
+
+    @property
+    def presentations(self) -> int:
+        """Number of training presentations: none if the network is frozen."""
+        return 0 if self.freeze else self.train * self.epochs
+
+    @property
+    def name(self) -> str:
+        """A short name for tables and folders."""
+        rule = Path(self.rule).stem
+        return f"{self.chip.name}-{rule}-{self.network}-{self.dataset}"
+
+    def build_network(self) -> Network:
+        """The network as populations and projections."""
+        return mlp(self.sizes, encoder=self.encoder)
+
+    def training(self) -> workload.Settings:
+        """The part of the settings that says how to train."""
+        known = workload.Settings.model_fields
+        return workload.Settings(**{key: value for key, value in self.settings.items() if key in known})
+
+    def rule_settings(self, rule: ModuleType) -> Any:
+        """The part of the settings that the rule's circuits hold: an instance of its `Settings`."""
+        return rule.Settings(**{f.name: self.settings[f.name] for f in dataclasses.fields(rule.Settings)})
+
+    def write(self) -> str:
+        """The configuration as YAML that `load_config` reads."""
+        return yamlio.dump(self.model_dump(mode="json"))
+
+
+def load_config(path: Path) -> Config:
+    """The configuration of a run directory. Raises ConfigError, with lines, if it is missing or not valid."""
+    config = yamlio.load(path, Config)
+    document = yamlio.Document(str(path))
+    document.tree = dict(config.settings)
+    settings = document.validate(settings_model(load_rule(config.rule)))
+    return config.model_copy(update={"settings": settings.model_dump()})
+
+
+def settings_model(rule: ModuleType) -> type[BaseModel]:
+    """Model of the flat settings: how to train, and what the circuits of `rule` hold."""
+    hints = get_type_hints(rule.Settings)
+    fields: dict[str, Any] = {f.name: (hints[f.name], f.default) for f in dataclasses.fields(rule.Settings)}
+    return create_model("Settings", __base__=workload.Settings, **fields)
+
+
+def resolve_settings(sizes: tuple[int, ...], rule: str, overrides: Iterable[str]) -> dict[str, Any]:
+    """The preset's values with `name=value` overrides on top. Raises ConfigError."""
+    model = settings_model(load_rule(rule))
+    assignments = list(overrides)
+    document = yamlio.Document("settings")
+    document.set(assignments)
+    preset = document.tree.get("preset", workload.default_preset(sizes, rule))
+    document.tree = {**workload.preset_values(str(preset), sizes), **document.tree}
+    return document.validate(model).model_dump()
+
+
+def split_overrides(overrides: Iterable[str]) -> dict[str, list[str]]:
+    """`chip.x=1` and `settings.y=2` texts, sorted by section, without the prefix. Raises ConfigError."""
+    parts: dict[str, list[str]] = {section: [] for section in _SECTIONS}
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals or not value.strip():
+            raise ConfigError(f"--set {text}: expected key=value, such as settings.dropout_hidden=0.2")
+        section, _, rest = key.strip().partition(".")
+        if section not in parts or not rest:
+            raise ConfigError(
+                f"--set {text}: expected a key that begins with chip. or settings., got '{key.strip()}' "
+                "(for example settings.learning_rate or chip.noc.router.buffer_flits)"
+            )
+        parts[section].append(f"{rest}={value}")
+    return parts
+
+
+def resolve(
+    chip: str = "mesh16",
+    network: str = workload.NETWORK,
+    rule: str = workload.RULE,
+    dataset: str = workload.DATASET,
+    *,
+    train: int | None = None,
+    test: int | None = None,
+    epochs: int = workload.EPOCHS,
+    seed: int = 0,
+    encoder: str = "accumulate",
+    freeze: bool = False,
+    weights: str | None = None,
+    overrides: Iterable[str] = (),
+    engine: str = "compiled",
+    data_dir: str | None = None,
+) -> Config:
+    """Options as on the command line -> a checked configuration with every default filled in.
+
+    `train` and `test` are numbers of images, None: all of the set; `overrides` are `key=value` texts whose
+    keys begin with `chip.` or `settings.`. Raises ConfigError for anything that is not valid.
+    """
+    parts = split_overrides(overrides)
+    sizes = parse_sizes(network)
+    data = find_dataset(dataset, data_dir)
+    _fits(sizes, data)
+    if freeze and weights is None:
+        raise ConfigError("--freeze: expected weights to evaluate (--weights FILE), got none")
+    document = yamlio.Document("options")
+    document.tree = {
+        "chip": load_chip(chip, parts["chip"]).model_dump(mode="json"),
+        "rule": rule,
+        "network": "-".join(map(str, sizes)),
+        "encoder": encoder,
+        "dataset": dataset,
+        "train": _count("--train", train, len(data.train_images), dataset),
+        "test": _count("--test", test, len(data.test_images), dataset),
+        "epochs": epochs,
+        "seed": seed,
+        "freeze": freeze,
+        "weights": weights,
+        "settings": resolve_settings(sizes, rule, parts["settings"]),
+        "engine": engine,
+        "data_dir": data_dir,
+    }
+    return document.validate(Config)
+
+
+@lru_cache(maxsize=1)
+def find_dataset(name: str, data_dir: str | None) -> Dataset:
+    """`load_dataset`, which is not repeated for the same arguments."""
+    return load_dataset(name, data_dir)
+
+
+def _fits(sizes: tuple[int, ...], data: Dataset) -> None:
+    pixels, classes = data.train_images.shape[1], len(data.classes)
+    if sizes[0] != pixels:
+        raise ConfigError(f"network: expected {pixels} inputs for data set {data.name}, got {sizes[0]}")
+    if sizes[-1] < classes:
+        raise ConfigError(
+            f"network: expected at least {classes} outputs for data set {data.name}, got {sizes[-1]}"
+        )
+
+
+def _count(option: str, asked: int | None, available: int, dataset: str) -> int:
+    if asked is not None and not 1 <= asked <= available:
+        raise ConfigError(f"{option}: expected 1 to {available} images of data set {dataset}, got {asked}")
+    return available if asked is None else asked
+
+
+def digest_of(config: Config, inputs: Mapping[str, str]) -> str:
+    """SHA-256, in hex, of everything that decides the result of a run.
+
+    That is the configuration without engine, folders and the name of the cost table; `inputs`, digests of
+    the image, the data and the weights used; and the sources of this package.
+    """
+    plain = config.model_dump(mode="json", exclude={"engine", "data_dir", "weights"})
+    plain["chip"].pop("costs", None)
+    plain["inputs"] = {**inputs, "sources": source_hash()}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,277 @@
+"""A session: train a network on a chip, then evaluate it with learning off; interrupted anywhere, it resumes.
+
+The order of samples, all random draws and the learning rates are functions of the presentation's number, so
+neither the cut into chunks nor an interruption changes a bit of the result.
+"""
+
+import hashlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.checkpoint import FILE as CHECKPOINT
+from neurosim.checkpoint import Checkpoint, Stage, load_checkpoint, save_checkpoint
+from neurosim.config import FILE as CONFIG
+from neurosim.config import Config, digest_of, find_dataset
+from neurosim.data.datasets import Dataset
+from neurosim.data.order import presentations
+from neurosim.data.weights import load_weights
+from neurosim.engine import simulate
+from neurosim.engine.run import Run
+from neurosim.errors import ResultError
+from neurosim.image import Image, Quantisation, State
+from neurosim.learning import load_rule
+from neurosim.place import place
+from neurosim.stimulus import Batch
+from neurosim.trace import write_file
+from neurosim.workloads.desire_mnist import learning_rates
+
+__all__ = ["Interrupted", "Job", "Progress", "accuracy", "marks", "prepare", "train"]
+
+STRICT, ARGMAX, MEMBRANE = 1, 2, 4
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM: the session stopped between two chunks, and its checkpoint is written."""
+
+    def __init__(self, stage: str, done: int, total: int, folder: Path) -> None:
+        super().__init__(f"stopped at {stage} sample {done} of {total}")
+        self.stage, self.done, self.total, self.folder = stage, done, total, folder
+
+
+class Progress(NamedTuple):
+    """Where a session stands. `right`: share of strictly right answers among the latest (at most 1000)."""
+
+    stage: str
+    done: int
+    total: int
+    right: float
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """A configuration with everything loaded and placed: ready to run."""
+
+    config: Config
+    data: Dataset
+    image: Image
+    initial: State
+    quantisation: tuple[Quantisation, ...]  # of weights that were loaded; empty if they are random
+    digest: str
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Samples of each stage."""
+        return {"train": self.config.presentations, "test": self.config.test}
+
+
+def prepare(config: Config) -> Job:
+    """Load data, rule and weights, and place the network.
+
+    Raises ConfigError, DataError or PlacementError with the reason if something does not exist or fit.
+    """
+    data = find_dataset(config.dataset, config.data_dir)
+    rule = load_rule(config.rule)
+    training = config.training()
+    image = place(
+        config.build_network(),
+        config.chip,
+        rule,
+        config.rule_settings(rule),
+        dropout_input=training.dropout_input,
+        dropout_hidden=training.dropout_hidden,
+        learning=not config.freeze,
+    )
+    inputs = {"image": image.digest(), "data": _data_digest(config, data), "weights": ""}
+    if config.weights is None:
+        return Job(config, data, image, image.new_state(config.seed), (), digest_of(config, inputs))
+    sizes = config.sizes
+    weights = load_weights(config.weights, list(zip(sizes[1:], sizes[:-1], strict=True)))
+    inputs["weights"] = _hash(*weights)
+    _, quantisation = image.quantise(weights)
+    initial = image.new_state(config.seed, weights)
+    return Job(config, data, image, initial, tuple(quantisation), digest_of(config, inputs))
+
+
+def _hash(*arrays: NDArray[Any]) -> str:
+    sha = hashlib.sha256()
+    for array in arrays:
+        sha.update(f"{array.dtype}{array.shape}".encode())
+        sha.update(np.ascontiguousarray(array).data)
+    return sha.hexdigest()
+
+
+def _data_digest(config: Config, data: Dataset) -> str:
+    shown = config.test if config.freeze else 0  # a frozen network sees no training image
+    train = slice(0, 0 if shown else config.train)
+    test = slice(0, config.test)
+    return _hash(
+        data.train_images[train], data.train_labels[train], data.test_images[test], data.test_labels[test]
+    )
+
+
+def train(
+    job: Job,
+    folder: Path,
+    *,
+    resume: bool = False,
+    chunk: int = 200,
+    checkpoint_s: float = 15.0,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Checkpoint:
+    """Run a job's training and then its evaluation in the run directory `folder`; return where it ended.
+
+    `chunk` presentations are one call of the engine. A checkpoint is written every `checkpoint_s` seconds,
+    at the end of each stage, and on Ctrl-C or SIGTERM, which raise Interrupted after the running chunk.
+    Raises ResultError if the folder holds another run, or an interrupted one and `resume` is false.
+    """
+    checkpoint = _open(job, folder, resume)
+    stages = (("train", _training_batch), ("test", _test_batch))
+    with _interrupts() as interrupted:
+        for name, make in stages:
+            stage, total = checkpoint.stages[name], job.totals[name]
+            if name == "test" and stage.done == 0:
+                checkpoint.state = _evaluation_state(job, checkpoint.state)
+            saved = time.monotonic()
+            while stage.done < total:
+                began = time.perf_counter()
+                batch = make(job, stage.done, min(total, stage.done + chunk))
+                run = simulate(job.image, checkpoint.state, batch, engine=job.config.engine)
+                _add(stage, run, batch.labels, keep_samples=name == "test")
+                stage.wall_s += time.perf_counter() - began
+                right = float(np.mean(stage.marks[-1000:] & STRICT))
+                progress(Progress(name, stage.done, total, right, stage.wall_s))
+                if interrupted() or time.monotonic() - saved >= checkpoint_s:
+                    save_checkpoint(folder, checkpoint)
+                    saved = time.monotonic()
+                if interrupted():
+                    raise Interrupted(name, stage.done, total, folder)
+            save_checkpoint(folder, checkpoint)
+    return checkpoint
+
+
+def _training_batch(job: Job, start: int, stop: int) -> Batch:
+    config, total = job.config, job.config.presentations
+    shown = presentations(config.train, total, config.seed, start, stop)
+    rates = learning_rates(config.training(), start, stop - start, config.train, total)
+    registers = np.array([job.image.rate(rate) for rate in rates], np.int64)
+    return Batch(job.data.train_images[shown], job.data.train_labels[shown], start, registers, True)
+
+
+def _test_batch(job: Job, start: int, stop: int) -> Batch:
+    values, labels = job.data.test_images[start:stop], job.data.test_labels[start:stop]
+    return Batch(values, labels, start, np.zeros(stop - start, np.int64), False)
+
+
+def _evaluation_state(job: Job, trained: State) -> State:
+    """A chip fresh from reset that holds the trained weights: what inference does depends on them alone."""
+    state = job.initial.copy()
+    state.weights[:] = trained.weights
+    return state
+
+
+def _add(stage: Stage, run: Run, labels: NDArray[np.int64], keep_samples: bool) -> None:
+    stage.marks = np.concatenate([stage.marks, marks(run.output_counts, run.output_membrane, labels)])
+    stage.cycles = np.concatenate([stage.cycles, run.sample_cycles])
+    if not keep_samples:  # a long training would carry hundreds of megabytes along
+        run = replace(
+            run,
+            output_counts=run.output_counts[:0],
+            output_membrane=run.output_membrane[:0],
+            sample_cycles=run.sample_cycles[:0],
+        )
+    stage.run = run if stage.run is None else stage.run + run
+    stage.done += len(labels)
+
+
+def marks(
+    counts: NDArray[np.int64], membrane: NDArray[np.int64], labels: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """What is right about each sample, from counts and membranes int64[n, outputs]: uint8[n] of bits.
+
+    STRICT: the label has the unique largest count (local_rules.md A.10).  ARGMAX: ties go to the lowest
+    index.  MEMBRANE: ties go to the larger membrane at the end, then to the lowest index (our extension).
+    """
+    rows = np.arange(len(labels))
+    best = counts.max(axis=1, keepdims=True)
+    tied = counts == best
+    strict = tied[rows, labels] & (tied.sum(axis=1) == 1)
+    argmax = counts.argmax(axis=1) == labels
+    lowest = np.iinfo(np.int64).min
+    by_membrane = np.where(tied, membrane, lowest).argmax(axis=1) == labels
+    bits = strict * STRICT + argmax * ARGMAX + by_membrane * MEMBRANE
+    return np.asarray(bits, np.uint8)
+
+
+def accuracy(found: NDArray[np.uint8]) -> dict[str, float]:
+    """Shares of right answers in percent by criterion: strict, argmax, membrane. NaN of no samples."""
+    named = {"strict": STRICT, "argmax": ARGMAX, "membrane": MEMBRANE}
+    size = max(len(found), 1)
+    return {
+        name: 100 * int(np.count_nonzero(found & bit)) / size if len(found) else float("nan")
+        for name, bit in named.items()
+    }
+
+
+def _open(job: Job, folder: Path, resume: bool) -> Checkpoint:
+    """Take possession of the run directory: its checkpoint with `resume`, else a new one."""
+    fresh = Checkpoint(job.digest, job.initial.copy(), {name: Stage() for name in job.totals})
+    if resume and not folder.is_dir():
+        raise ResultError(f"{folder}: expected a run directory to resume, found none")
+    if folder.exists() and not folder.is_dir():
+        raise ResultError(f"{folder}: expected a run directory, found a file")
+    held = [p.name for p in folder.iterdir() if not p.name.startswith(".tmp-")] if folder.is_dir() else []
+    if CHECKPOINT in held:
+        found = load_checkpoint(folder, job.initial.copy())
+        if found.digest != job.digest:
+            raise ResultError(
+                f"{folder}: holds another run: its digest is {found.digest[:12]}, that of this one "
+                f"{job.digest[:12]} (the digest covers options, data, weights and the sources of neurosim); "
+                "choose another --out"
+            )
+        unfinished = {n: s.done for n, s in found.stages.items() if s.done < job.totals[n]}
+        if resume:
+            return found
+        if unfinished and any(stage.done for stage in found.stages.values()):
+            name, done = next(iter(unfinished.items()))
+            raise ResultError(
+                f"{folder}: holds an interrupted run (at {name} sample {done} of {job.totals[name]}): "
+                "add --resume to continue it, or choose another --out"
+            )
+    elif held and held != [CONFIG]:
+        raise ResultError(f"{folder}: expected an empty folder or a run directory, found {sorted(held)[0]}")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_file(folder / CONFIG, lambda file: file.write(job.config.write().encode()))
+    save_checkpoint(folder, fresh)
+    return fresh
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """While open, SIGINT and SIGTERM only set a flag; a second one acts as usual. Main thread only."""
+    seen: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, _frame: object) -> None:
+        seen.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield lambda: bool(seen)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

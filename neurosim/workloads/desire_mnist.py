@@ -1,0 +1,92 @@
+"""Digits (or garments) learnt with desire back-propagation: network, rule, data and hyper-parameters.
+
+Two presets. `tuned` is the product's default (specs/tuning.md, sections 1.3 and 6): one weight LSB of
+2^-13 as the first learning rate, falling linearly to zero, hidden dropout 0.3. `paper` is what the authors
+published (specs/local_rules.md, A.2 and A.3): 1e-5 * exp(-0.04 epoch) and their dropout per network.
+The paper's two networks take `paper` unless told otherwise, all others take `tuned`.
+"""
+
+from collections.abc import Mapping
+from math import exp
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "DATASET",
+    "EPOCHS",
+    "NETWORK",
+    "PRESETS",
+    "RULE",
+    "Settings",
+    "default_preset",
+    "learning_rates",
+    "preset_values",
+]
+
+RULE = "desire_bp"
+NETWORK = "784-512-10"
+DATASET = "embedded"
+EPOCHS = 3  # of the 10,000 embedded images: 30,000 presentations
+
+PRESETS = ("tuned", "paper")
+# Dropout of the input and the hidden neurons in the authors' two configurations.
+_PAPER_DROPOUT: dict[tuple[int, ...], tuple[float, float]] = {
+    (784, 1600, 800, 10): (0.0, 0.3),
+    (784, 1000, 100, 10): (0.05, 0.40),
+}
+
+Probability = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Settings(BaseModel):
+    """How a network is trained, in real units. What the rule's circuits hold is `Settings` of the rule."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    preset: Literal["tuned", "paper"] = "tuned"
+    learning_rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0**-13
+    schedule: Literal["linear", "constant", "exponential"] = "linear"
+    decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0  # per epoch, exponential only
+    dropout_input: Probability = 0.0
+    dropout_hidden: Probability = 0.3
+
+
+def default_preset(sizes: tuple[int, ...], rule: str) -> str:
+    """`paper` for the two networks of the paper with the paper's rule, else `tuned`."""
+    return "paper" if rule == RULE and sizes in _PAPER_DROPOUT else "tuned"
+
+
+def preset_values(preset: str, sizes: tuple[int, ...]) -> Mapping[str, Any]:
+    """The values of a preset for a network of these layer sizes, by field of `Settings`."""
+    if preset != "paper":
+        return {"preset": "tuned"}
+    dropout_input, dropout_hidden = _PAPER_DROPOUT.get(sizes, (0.0, 0.3))
+    return {
+        "preset": "paper",
+        "learning_rate": 1e-5,
+        "schedule": "exponential",
+        "decay": 0.04,
+        "dropout_input": dropout_input,
+        "dropout_hidden": dropout_hidden,
+    }
+
+
+def learning_rates(
+    settings: Settings, first: int, count: int, per_epoch: int, total: int
+) -> NDArray[np.float64]:
+    """Learning rates float64[count] of the presentations first .. first + count - 1, of `total` in all.
+
+    linear: from the first value straight to zero at presentation `total`; exponential: a factor
+    exp(-decay) after each epoch of `per_epoch` presentations; constant: constant.
+    """
+    numbers = np.arange(first, first + count)
+    if settings.schedule == "linear":
+        return np.asarray(settings.learning_rate * (total - numbers) / total, np.float64)
+    if settings.schedule == "exponential":
+        epochs = numbers // per_epoch
+        factors = np.array([exp(-settings.decay * int(epoch)) for epoch in epochs], np.float64)
+        return np.asarray(settings.learning_rate * factors, np.float64)
+    return np.full(count, settings.learning_rate)
