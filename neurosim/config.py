@@ -23,6 +23,7 @@ from neurosim.workloads import desire_mnist as workload
 __all__ = [
     "Config",
     "digest_of",
+    "find_chip",
     "find_dataset",
     "load_config",
     "resolve",
@@ -113,7 +114,10 @@ def resolve_settings(sizes: tuple[int, ...], rule: str, overrides: Iterable[str]
     document.set(assignments)
     preset = document.tree.get("preset", workload.default_preset(sizes, rule))
     document.tree = {**workload.preset_values(str(preset), sizes), **document.tree}
-    return document.validate(model).model_dump()
+    try:
+        return document.validate(model).model_dump()
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("--set ", "--set settings.")) from None
 
 
 def split_overrides(overrides: Iterable[str]) -> dict[str, list[str]]:
@@ -163,7 +167,7 @@ def resolve(
         raise ConfigError("--freeze: expected weights to evaluate (--weights FILE), got none")
     document = yamlio.Document("options")
     document.tree = {
-        "chip": load_chip(chip, parts["chip"]).model_dump(mode="json"),
+        "chip": find_chip(chip, parts["chip"]).model_dump(mode="json"),
         "rule": rule,
         "network": "-".join(map(str, sizes)),
         "encoder": encoder,
@@ -179,6 +183,14 @@ def resolve(
         "data_dir": data_dir,
     }
     return document.validate(Config)
+
+
+def find_chip(name: str, overrides: Iterable[str] = ()) -> Chip:
+    """`load_chip` with overrides that were written `chip.key=value`; its messages say so."""
+    try:
+        return load_chip(name, overrides)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("--set ", "--set chip.")) from None
 
 
 @lru_cache(maxsize=1)
