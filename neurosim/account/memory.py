@@ -1,0 +1,32 @@
+"""Memory accesses of a run: which memory, read or write, how many words and how many bits."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.chip import Chip
+from neurosim.ops import Op, describe
+
+__all__ = ["Accesses", "accesses"]
+
+
+class Accesses(NamedTuple):
+    """Accesses of one kind to one memory, over all cores; words and bits are int64[phases]."""
+
+    memory: str
+    access: str
+    words: NDArray[np.int64]
+    bits: NDArray[np.int64]
+
+
+def accesses(counts: NDArray[np.int64], chip: Chip) -> tuple[Accesses, ...]:
+    """One row for each memory and access, in op order. counts: int64[phases, nodes, ops]."""
+    memories = chip.core.memories()
+    rows = []
+    for op in Op:
+        _, memory, access, _ = describe(op)
+        if memory is not None and access is not None:
+            words = counts[:, :, op].sum(axis=1)
+            rows.append(Accesses(memory, access, words, words * memories[memory].word_bits))
+    return tuple(rows)
