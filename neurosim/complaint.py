@@ -13,7 +13,7 @@ __all__ = ["Complaint", "Complaints", "Path", "complaints_of", "did_you_mean", "
 
 Path = tuple[str | int, ...]
 _NUMBER_WITH_UNIT = re.compile(r"[-+]?[.\d][\d._]*([eE][-+]?\d+)?\s*[^\d\s]\S*")
-_HUGE = 2**31 - 1
+_HUGE = 1_000_000  # an upper limit beyond this is named only where it is exceeded
 
 
 class Complaint(NamedTuple):
@@ -166,7 +166,10 @@ def _expected(annotation: Any, value: object = None) -> str:
 
 
 def _range(constraints: Sequence[Any], value: object) -> str:
-    low = high = above = below = None
+    low: Any = None
+    high: Any = None
+    above: Any = None
+    below: Any = None
     for item in constraints:
         if isinstance(item, annotated_types.Ge):
             low = item.ge
@@ -176,7 +179,8 @@ def _range(constraints: Sequence[Any], value: object) -> str:
             above = item.gt
         elif isinstance(item, annotated_types.Lt):
             below = item.lt
-    if high is not None and float(str(high)) >= _HUGE and not (isinstance(value, int) and value > _HUGE):
+    exceeded = isinstance(value, int | float) and high is not None and value > high
+    if high is not None and high >= _HUGE and not exceeded:
         high = None
     words = [
         f"{word} {limit:g}" if isinstance(limit, float) else f"{word} {limit}"

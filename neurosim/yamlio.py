@@ -221,7 +221,8 @@ def _compose(text: str, place: str) -> yaml.Node | None:
         node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
         return node
     except yaml.MarkedYAMLError as error:
-        unclosed = "stream end" in str(error.problem) and error.context_mark is not None
+        ended = re.search("stream end|end of stream", str(error.problem))
+        unclosed = ended is not None and error.context_mark is not None
         mark = error.context_mark if unclosed else error.problem_mark or error.context_mark
         where = f"{place}:{mark.line + 1}" if mark and not place.startswith("--set") else place
         problem = "an unclosed bracket or quote" if unclosed else f"a fault: {error.problem}"
@@ -269,7 +270,7 @@ def load(path: str | os.PathLike[str], model: type[Model], overrides: Iterable[s
 
 def dump(data: Any) -> str:
     """Plain data as YAML that `read` reads back to the same data (keys in their order)."""
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=110)
 
 
 def shipped() -> FilePath:
