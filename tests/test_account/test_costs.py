@@ -1,0 +1,220 @@
+"""Cost tables: every op has a price with a source, and what is missing or wrong is named."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from neurosim import yamlio
+from neurosim.account.costs import LOGIC_BAND, CostTable, load_costs
+from neurosim.account.energy import prices
+from neurosim.chip import load_chip
+from neurosim.errors import ConfigError
+from neurosim.ops import Op
+
+TABLES = ("cacti22lop", "cacti28lop", "cacti45lop", "horowitz45", "loihi14")
+TEXT = (yamlio.shipped() / "costs" / "horowitz45.yaml").read_text()
+SPIKE = "  spike:\n    mid_pj: 0\n    reason:"
+ADD = "  synapse_add:\n    mid_pj: 0.1\n"
+
+
+def refused(folder: Path, text: str) -> list[str]:
+    path = folder / "costs.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_costs(path)
+    return [line.replace(f"{folder}/", "") for line in str(caught.value).splitlines()]
+
+
+def fitted() -> ModuleType:
+    path = Path(__file__).parents[2] / "benchmarks" / "fit_sram.py"
+    spec = importlib.util.spec_from_file_location("fit_sram", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_exactly_these_tables_are_shipped() -> None:
+    assert sorted(p.stem for p in (yamlio.shipped() / "costs").glob("*.yaml")) == list(TABLES)
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("chip", ["mesh16", "mesh64", "tiny"])
+def test_every_op_is_priced_on_every_chip_in_order_and_zero_only_with_a_reason(name: str, chip: str) -> None:
+    costs = load_costs(name)
+    low, mid, high = prices(load_chip(chip), costs)
+    for op in Op:
+        assert low[op] <= mid[op] <= high[op]
+        if mid[op] == 0:
+            assert high[op] == 0
+            assert costs.ops[op.name.lower()].reason
+        else:
+            assert low[op] > 0
+
+
+@pytest.mark.parametrize("chip", ["mesh16", "mesh64", "tiny"])
+def test_the_cost_table_of_a_shipped_chip_exists(chip: str) -> None:
+    assert load_costs(load_chip(chip).costs).name == load_chip(chip).costs
+
+
+def test_the_sram_law_has_the_sizes_of_horowitz() -> None:
+    law = load_costs("horowitz45").sram
+    assert law is not None
+    for kib, pj in ((8, 10), (32, 20), (1024, 100)):
+        assert law.read.band(kib * 8192, 64)[1] == pytest.approx(pj, rel=0.03)
+
+
+@pytest.mark.parametrize("node", ["22", "28", "45"])
+def test_the_sram_laws_are_the_fits_to_the_grid(node: str) -> None:
+    grid = yamlio.shipped() / "costs" / "sram_cacti7.csv"
+    fits = fitted().fits(grid)
+    sram = load_costs(f"cacti{node}lop").sram
+    assert sram is not None
+    for law, column in ((sram.read, "read_pJ"), (sram.write, "write_pJ")):
+        fit = fits[(node, "itrs-lop", column)]
+        assert (law.a_pj, law.size_exponent, law.width_exponent) == pytest.approx(fit[:3], rel=2e-3)
+        assert law.high_factor >= fit.worst
+        assert law.low_factor <= 1 / fit.worst
+        assert law.band(64 * 8192, 64)[1] == pytest.approx(fit.energy(64, 64), rel=0.01)
+
+
+def test_wider_words_cost_less_a_bit_and_larger_memories_more() -> None:
+    sram = load_costs("cacti22lop").sram
+    assert sram is not None
+    for law in (sram.read, sram.write):
+        narrow, wide, large = (law.band(k * 8192, w)[1] for k, w in ((64, 8), (64, 64), (512, 8)))
+        assert narrow < wide < 8 * narrow
+        assert large > narrow
+
+
+def test_the_default_band_of_logic_is_a_factor_of_two() -> None:
+    assert load_costs("horowitz45").ops["synapse_add"].band(LOGIC_BAND) == (0.05, 0.1, 0.2)
+
+
+def test_overrides_reach_the_table() -> None:
+    assert load_costs("horowitz45", ["ops.synapse_add.mid_pj=0.2"]).ops["synapse_add"].mid_pj == 0.2
+    with pytest.raises(
+        ConfigError, match=r"--set ops.synapse_add.mid_pj: ops.synapse_add.mid_pj: expected a numb"
+    ):
+        load_costs("horowitz45", ["ops.synapse_add.mid_pj=0.2pJ"])
+
+
+def test_a_table_survives_being_written_and_read(tmp_path: Path) -> None:
+    costs = load_costs("loihi14")
+    path = tmp_path / "costs.yaml"
+    path.write_text(yamlio.dump(costs.model_dump(mode="json")))
+    assert load_costs(path) == costs
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "message"),
+    [
+        (
+            ADD,
+            "  synapse_sub:\n    mid_pj: 0.1\n",
+            "ops.synapse_sub",
+            "expected one of the ops host_flit, axon_read",
+        ),
+        (
+            ADD,
+            "  synapse_add:\n    mid_pj: 20pJ\n",
+            "ops.synapse_add.mid_pj",
+            "expected a number of at least 0, got '20",
+        ),
+        (
+            ADD,
+            "  synapse_add:\n    mid_pj: -1\n",
+            "ops.synapse_add.mid_pj",
+            "expected a number of at least 0, got -1",
+        ),
+        (
+            ADD,
+            "  synapse_add:\n    mid_pj: .nan\n",
+            "ops.synapse_add.mid_pj",
+            "expected a finite number, got .nan",
+        ),
+        (
+            ADD,
+            "  synapse_add:\n    mid_pj: 0\n",
+            "ops.synapse_add.mid_pj",
+            "expected a number above 0, or a reason",
+        ),
+        (ADD, ADD + "    low_pj: 0.2\n", "ops.synapse_add.low_pj", "expected at most mid_pj = 0.1, got 0.2"),
+        (
+            ADD,
+            ADD + "    high_pj: 0.05\n",
+            "ops.synapse_add.high_pj",
+            "expected at least mid_pj = 0.1, got 0.05",
+        ),
+        (
+            ADD,
+            ADD + "    pj: 1\n",
+            "ops.synapse_add.pj",
+            "expected one of the keys low_pj, mid_pj, high_pj, source",
+        ),
+        (ADD, ADD + ADD, "ops.synapse_add", "expected each key once, got 'synapse_add' again (first on line"),
+        (
+            SPIKE,
+            "  spike:\n    mid_pj: 0\n    # ",
+            "ops.spike.mid_pj",
+            "expected a number above 0, or a reason, got 0",
+        ),
+        (
+            "per_bit_mm:",
+            "per_mm:",
+            "per_mm",
+            "expected one of the keys name, description, source, quality, node_nm",
+        ),
+        (
+            "  link_flit:",
+            "  link_flits:",
+            "per_bit_mm.link_flits",
+            "expected one of the ops link_flit, got 'link_flits' (did",
+        ),
+        (
+            "  read:\n",
+            "  reed:\n",
+            "sram.reed",
+            "expected one of the keys read, write, got 'reed' (did you mean 'read'?)",
+        ),
+        ("high_uw: 2000", "high_uw: 1", "static.router.high_uw", "expected at least mid_uw = 141, got 1"),
+        (
+            "quality: estimated\nnode",
+            "quality: guessed\nnode",
+            "quality",
+            "expected one of measured, simulated, est",
+        ),
+    ],
+)
+def test_a_wrong_entry_is_named_with_file_line_and_key(
+    tmp_path: Path, old: str, new: str, key: str, message: str
+) -> None:
+    assert old in TEXT
+    lines = refused(tmp_path, TEXT.replace(old, new, 1))
+    assert any(line.split(": ", 2)[1] == key and f": {message}" in line for line in lines), lines
+    assert all(line.startswith("costs.yaml:") for line in lines)
+
+
+def test_a_missing_cost_is_refused_at_load(tmp_path: Path) -> None:
+    (line,) = refused(tmp_path, TEXT[: TEXT.index("  synapse_add:")] + TEXT[TEXT.index("  soma_update:") :])
+    place = TEXT[: TEXT.index("\nops:")].count("\n") + 2
+    assert line == (
+        f"costs.yaml:{place}: ops.synapse_add: expected a price of one weight added to an accumulator,"
+        " got nothing (the cost is missing)"
+    )
+
+
+def test_without_an_sram_law_every_memory_op_needs_an_entry() -> None:
+    data = load_costs("horowitz45").model_dump()
+    del data["sram"]
+    with pytest.raises(ValueError, match="ops.axon_read: expected a price of one axon table word"):
+        CostTable.model_validate(data)
+
+
+def test_an_op_has_only_one_price() -> None:
+    data = load_costs("horowitz45").model_dump()
+    data["ops"]["crossbar"] = data["ops"]["encode"]
+    with pytest.raises(ValueError, match="per_bit.crossbar: expected one price, got another under ops"):
+        CostTable.model_validate(data)

@@ -1,0 +1,132 @@
+"""Pricing: parts add up, prices scale, and two sums worked out by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from neurosim.account.costs import load_costs
+from neurosim.account.energy import BAND, power, price, prices
+from neurosim.chip import load_chip
+from neurosim.ops import PHASES, Op, Phase, describe
+
+Ints = NDArray[np.int64]
+CHIP = load_chip("tiny")
+TABLES = {name: load_costs(name) for name in ("cacti22lop", "horowitz45", "loihi14")}
+NODES, LOW, MID, HIGH = CHIP.cores + 1, 0, 1, 2
+
+ledgers = st.tuples(
+    st.lists(
+        st.tuples(
+            st.sampled_from(Phase), st.integers(0, NODES - 1), st.sampled_from(Op), st.integers(0, 10**12)
+        ),
+        max_size=20,
+    ),
+    st.lists(st.integers(0, 10**12), min_size=len(PHASES), max_size=len(PHASES)),
+).map(lambda drawn: ledger(*drawn))
+
+
+def ledger(entries: list[tuple[int, int, int, int]], cycles: list[int] | None = None) -> tuple[Ints, Ints]:
+    counts = np.zeros((len(PHASES), NODES, len(Op)), np.int64)
+    for phase, node, op, count in entries:
+        counts[phase, node, op] += count
+    return counts, np.array(cycles or [0] * len(PHASES), np.int64)
+
+
+def test_the_bands_in_order() -> None:
+    assert BAND == ("low", "mid", "high")
+
+
+def test_a_sum_worked_out_by_hand() -> None:
+    # 10 additions of 0.1 pJ; 4 flits of 32 bits over 1 mm at 0.0488 pJ per bit and mm.
+    counts, cycles = ledger([(Phase.FORWARD, 0, Op.SYNAPSE_ADD, 10), (Phase.ERROR, 1, Op.LINK_FLIT, 4)])
+    energy = price(counts, cycles, CHIP, TABLES["horowitz45"])
+    assert energy.total[MID] == pytest.approx(10 * 0.1 + 4 * 32 * 0.0488)
+    assert energy.total[HIGH] == pytest.approx(10 * 0.2 + 4 * 32 * 0.0488 * 1.5)
+    assert energy.by_phase()[MID, Phase.FORWARD] == pytest.approx(1.0)
+    assert energy.by_unit()["link"][MID].tolist() == pytest.approx([0, 0, 4 * 32 * 0.0488, 0])
+    assert energy.by_node()[MID, 1] == pytest.approx(4 * 32 * 0.0488)
+    assert energy.by_op()[MID, Op.SYNAPSE_ADD] == pytest.approx(1.0)
+
+
+def test_static_energy_worked_out_by_hand() -> None:
+    # 200 cycles at 200 MHz are one microsecond: microwatts become picojoules.
+    costs = TABLES["cacti22lop"]
+    counts, cycles = ledger([], [0, 200, 0, 0])
+    energy = price(counts, cycles, CHIP, costs)
+    bits = 64 * 8192 + 1024 * 64 + 1024 * 128 + 2048 * 28 + 2048 * 32
+    core = 117 + 141 + bits / 8192 * 2.24
+    assert power(CHIP, costs)[MID].tolist() == pytest.approx([core, core, 0])
+    assert energy.static[MID, Phase.FORWARD].tolist() == pytest.approx([core, core, 0])
+    assert energy.by_unit()["static"][MID, Phase.FORWARD] == pytest.approx(2 * core)
+    assert energy.total[MID] == pytest.approx(2 * core)
+
+
+def test_memory_prices_follow_the_geometry_of_the_chip() -> None:
+    costs = TABLES["cacti22lop"]
+    large = load_chip("tiny", ["core.synapse.capacity_kib=512"])
+    wide = load_chip("tiny", ["noc.link.width_bits=64"])
+    base, more, wider = (prices(chip, costs)[MID] for chip in (CHIP, large, wide))
+    assert more[Op.SYNAPSE_READ] == pytest.approx(base[Op.SYNAPSE_READ] * 8**0.554)
+    assert more[Op.AXON_READ] == base[Op.AXON_READ]
+    for op in (Op.HOST_FLIT, Op.BUFFER_WRITE, Op.BUFFER_READ, Op.CROSSBAR, Op.LINK_FLIT):
+        assert wider[op] == pytest.approx(2 * base[op])
+    assert wider[Op.ARBITRATE] == base[Op.ARBITRATE]
+
+
+@given(ledgers, st.sampled_from(sorted(TABLES)))
+def test_parts_add_up_to_the_total_and_the_band_is_ordered(run: tuple[Ints, Ints], name: str) -> None:
+    energy = price(*run, CHIP, TABLES[name])
+    total = energy.total
+    assert total[LOW] <= total[MID] <= total[HIGH]
+    assert energy.by_phase().sum(axis=1) == pytest.approx(total)
+    assert energy.by_node().sum(axis=1) == pytest.approx(total)
+    assert sum(part.sum(axis=1) for part in energy.by_unit().values()) == pytest.approx(total)
+    assert energy.by_op().sum(axis=1) + energy.static.sum(axis=(1, 2)) == pytest.approx(total)
+
+
+@given(ledgers, ledgers, st.sampled_from(sorted(TABLES)))
+def test_the_price_of_two_runs_is_the_sum_of_their_prices(
+    one: tuple[Ints, Ints], two: tuple[Ints, Ints], name: str
+) -> None:
+    costs = TABLES[name]
+    both = price(one[0] + two[0], one[1] + two[1], CHIP, costs)
+    assert both.total == pytest.approx(price(*one, CHIP, costs).total + price(*two, CHIP, costs).total)
+
+
+@given(ledgers, st.sampled_from(sorted(TABLES)))
+def test_a_count_prices_to_zero_only_where_the_table_says_so(run: tuple[Ints, Ints], name: str) -> None:
+    costs = TABLES[name]
+    energy = price(*run, CHIP, costs)
+    for op in Op:
+        free = op.name.lower() in costs.ops and costs.ops[op.name.lower()].mid_pj == 0
+        assert np.array_equal(energy.dynamic[MID, :, :, op] > 0, (run[0][:, :, op] > 0) & (not free))
+
+
+@settings(max_examples=20)
+@given(st.sampled_from(Op), st.sampled_from(Phase), st.integers(1, 10**9))
+def test_an_op_is_charged_to_its_unit_and_phase_alone(op: Op, phase: Phase, count: int) -> None:
+    energy = price(*ledger([(phase, 0, op, count)]), CHIP, TABLES["horowitz45"])
+    for unit, part in energy.by_unit().items():
+        for other in Phase:
+            charged = part[MID, other] > 0
+            assert charged == (unit == describe(op).unit and other is phase and op is not Op.SPIKE)
+
+
+def test_pricing_changes_nothing_it_is_given() -> None:
+    counts, cycles = ledger([(0, 0, Op.SPIKE, 3)], [1, 2, 3, 4])
+    copies = counts.copy(), cycles.copy()
+    price(counts, cycles, CHIP, TABLES["loihi14"])
+    assert np.array_equal(counts, copies[0]) and np.array_equal(cycles, copies[1])
+
+
+def test_wrong_shapes_and_negative_counts_are_refused() -> None:
+    counts, cycles = ledger([])
+    costs = TABLES["horowitz45"]
+    with pytest.raises(ValueError, match=r"expected shapes \(4, 3, 27\) and \(4,\), got \(4, 2, 27\)"):
+        price(counts[:, :2], cycles, CHIP, costs)
+    with pytest.raises(ValueError, match="expected shapes"):
+        price(counts, cycles[:3], CHIP, costs)
+    with pytest.raises(ValueError, match="no negative number"):
+        price(counts - 1, cycles, CHIP, costs)
