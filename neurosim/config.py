@@ -14,10 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from neurosim import yamlio
 from neurosim.chip import Chip, load_chip
 from neurosim.data.datasets import Dataset, load_dataset
-from neurosim.errors import ConfigError
+from neurosim.errors import ConfigError, PlacementError
 from neurosim.kernel import source_hash
 from neurosim.learning import load_rule
 from neurosim.network import Network, mlp, parse_sizes
+from neurosim.place import partition
 from neurosim.workloads import desire_mnist as workload
 
 __all__ = [
@@ -25,14 +26,19 @@ __all__ = [
     "digest_of",
     "find_chip",
     "find_dataset",
+    "fitting_network",
+    "is_cost_file",
     "load_config",
     "resolve",
     "resolve_settings",
+    "rule_part",
     "split_overrides",
+    "training_part",
 ]
 
 FILE = "config.yaml"
 Count = Annotated[int, Field(ge=1)]
+_USUAL_NETWORKS = ("784-512-10", "784-128-10", "784-16-10")
 _SECTIONS = ("chip", "settings")
 
 
@@ -77,13 +83,8 @@ class Config(BaseModel):
         return mlp(self.sizes, encoder=self.encoder)
 
     def training(self) -> workload.Settings:
-        """The part of the settings that says how to train."""
-        known = workload.Settings.model_fields
-        return workload.Settings(**{key: value for key, value in self.settings.items() if key in known})
-
-    def rule_settings(self, rule: ModuleType) -> Any:
-        """The part of the settings that the rule's circuits hold: an instance of its `Settings`."""
-        return rule.Settings(**{f.name: self.settings[f.name] for f in dataclasses.fields(rule.Settings)})
+        """How to train."""
+        return training_part(self.settings)
 
     def write(self) -> str:
         """The configuration as YAML that `load_config` reads."""
@@ -97,6 +98,17 @@ def load_config(path: Path) -> Config:
     document.tree = dict(config.settings)
     settings = document.validate(settings_model(load_rule(config.rule)))
     return config.model_copy(update={"settings": settings.model_dump()})
+
+
+def training_part(settings: Mapping[str, Any]) -> workload.Settings:
+    """The part of the flat settings that says how to train."""
+    known = workload.Settings.model_fields
+    return workload.Settings(**{key: value for key, value in settings.items() if key in known})
+
+
+def rule_part(settings: Mapping[str, Any], rule: ModuleType) -> Any:
+    """The part of the flat settings that the rule's circuits hold: an instance of its `Settings`."""
+    return rule.Settings(**{f.name: settings[f.name] for f in dataclasses.fields(rule.Settings)})
 
 
 def settings_model(rule: ModuleType) -> type[BaseModel]:
@@ -197,6 +209,29 @@ def find_chip(name: str, overrides: Iterable[str] = ()) -> Chip:
 def find_dataset(name: str, data_dir: str | None) -> Dataset:
     """`load_dataset`, which is not repeated for the same arguments."""
     return load_dataset(name, data_dir)
+
+
+def is_cost_file(path: str) -> bool:
+    """Whether a YAML file is a cost table and no chip; a shipped chip's name means the chip."""
+    tree = yamlio.read(yamlio.find(path, "costs" if _shipped_costs(path) else "")).tree
+    return isinstance(tree, dict) and "ops" in tree and "noc" not in tree
+
+
+def _shipped_costs(name: str) -> bool:
+    return (yamlio.shipped() / "costs" / f"{name}.yaml").is_file()
+
+
+def fitting_network(chip: str) -> str:
+    """The largest of a few usual networks that fits a chip. Raises PlacementError if none does."""
+    where, last = load_chip(chip), None
+    for sizes in _USUAL_NETWORKS:
+        try:
+            partition(mlp(parse_sizes(sizes)), where)
+        except PlacementError as error:
+            last = error
+            continue
+        return sizes
+    raise PlacementError(f"{where.name}: none of {', '.join(_USUAL_NETWORKS)} fits: {last}")
 
 
 def _fits(sizes: tuple[int, ...], data: Dataset) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from neurosim.checkpoint import FILE as CHECKPOINT
 from neurosim.checkpoint import Checkpoint, Stage, load_checkpoint, save_checkpoint
 from neurosim.config import FILE as CONFIG
-from neurosim.config import Config, digest_of, find_dataset
+from neurosim.config import Config, digest_of, find_dataset, rule_part
 from neurosim.data.datasets import Dataset
 from neurosim.data.order import presentations
 from neurosim.data.weights import load_weights
@@ -32,9 +32,9 @@ from neurosim.learning import load_rule
 from neurosim.place import place
 from neurosim.stimulus import Batch
 from neurosim.trace import write_file
-from neurosim.workloads.desire_mnist import learning_rates
+from neurosim.workloads.desire_mnist import Settings, learning_rates
 
-__all__ = ["Interrupted", "Job", "Progress", "accuracy", "marks", "prepare", "train"]
+__all__ = ["Interrupted", "Job", "Progress", "accuracy", "marks", "prepare", "train", "trial_batches"]
 
 STRICT, ARGMAX, MEMBRANE = 1, 2, 4
 
@@ -86,7 +86,7 @@ def prepare(config: Config) -> Job:
         config.build_network(),
         config.chip,
         rule,
-        config.rule_settings(rule),
+        rule_part(config.settings, rule),
         dropout_input=training.dropout_input,
         dropout_hidden=training.dropout_hidden,
         learning=not config.freeze,
@@ -170,6 +170,13 @@ def _training_batch(job: Job, start: int, stop: int) -> Batch:
 def _test_batch(job: Job, start: int, stop: int) -> Batch:
     values, labels = job.data.test_images[start:stop], job.data.test_labels[start:stop]
     return Batch(values, labels, start, np.zeros(stop - start, np.int64), False)
+
+
+def trial_batches(data: Dataset, image: Image, samples: int) -> list[Batch]:
+    """The first `samples` training images, once to learn at full rate and once to recognise."""
+    values, labels = data.train_images[:samples], data.train_labels[:samples]
+    rate = np.full(len(values), image.rate(Settings().learning_rate), np.int64)
+    return [Batch(values, labels, 0, rate, True), Batch(values, labels, 0, 0 * rate, False)]
 
 
 def _evaluation_state(job: Job, trained: State) -> State:

@@ -1,7 +1,7 @@
 """A Run on disk: one npz file with every array of the ledger. Files are replaced whole, never half.
 
-`flatten` and `restore` also serve the checkpoints of a session: they turn any frozen record of arrays
-(`Run`, `State`, `EventTable`) into named arrays and back.
+`flatten` also serves the checkpoints of a session: it turns a record of arrays (`Run`, `State`) into named
+arrays.
 """
 
 import contextlib
@@ -10,14 +10,14 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.run import EventTable, Run
+from neurosim.engine.run import Run
 from neurosim.errors import ResultError
 
 __all__ = [
@@ -82,52 +82,20 @@ def load_arrays(path: Path) -> Arrays:
 
 
 def flatten(record: Any, prefix: str = "") -> Arrays:
-    """The fields of a dataclass as arrays named `prefix + field`.
-
-    Tuples and lists become `field.0`, `field.1`, ...; nested dataclasses `field.name`; None is left out.
-    """
-    return dict(_leaves(record, prefix))
-
-
-def _leaves(record: Any, prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:
-    for field in dataclasses.fields(record):
-        yield from _leaf(getattr(record, field.name), prefix + field.name)
-
-
-def _leaf(value: Any, name: str) -> Iterator[tuple[str, NDArray[Any]]]:
-    if value is None:
-        return
-    if dataclasses.is_dataclass(value):
-        yield from _leaves(value, f"{name}.")
-    elif isinstance(value, (tuple, list)):
-        for number, item in enumerate(value):
-            yield from _leaf(item, f"{name}.{number}")
-    else:
-        yield name, np.asarray(value)
-
-
-def _record(kind: type[Any], arrays: Mapping[str, NDArray[Any]], prefix: str) -> Any:
-    """Rebuild a flat dataclass whose fields are arrays, whole numbers or missing (None)."""
-    values: dict[str, Any] = {}
-    for field in dataclasses.fields(kind):
-        array = arrays.get(prefix + field.name)
-        values[field.name] = array.item() if array is not None and array.ndim == 0 else array
-    return kind(**values)
+    """The fields of a dataclass of arrays and numbers as arrays named `prefix + field`; None is left out."""
+    values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    return {prefix + name: np.asarray(value) for name, value in values.items() if value is not None}
 
 
 def run_from_arrays(arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Run:
     """The Run that `flatten(run, prefix)` took apart. Raises ResultError if a part is missing."""
-    missing = [
-        field.name
-        for field in dataclasses.fields(Run)
-        if field.name != "events" and prefix + field.name not in arrays
-    ]
+    names = [field.name for field in dataclasses.fields(Run)]
+    missing = [name for name in names if name != "events" and prefix + name not in arrays]
     if missing:
-        raise ResultError(f"recorded run: expected the arrays {', '.join(missing)}, found none of that name")
-    run = _record(Run, arrays, prefix)
-    if any(name.startswith(f"{prefix}events.") for name in arrays):
-        run = dataclasses.replace(run, events=_record(EventTable, arrays, f"{prefix}events."))
-    return cast(Run, run)
+        raise ResultError(f"expected the arrays of a recorded run, found no {', '.join(missing)}")
+    values: dict[str, Any] = {name: arrays.get(prefix + name) for name in names}
+    numbers = {name: int(value) for name, value in values.items() if value is not None and value.ndim == 0}
+    return Run(**{**values, **numbers})
 
 
 def save_run(run: Run, path: str | Path) -> None:
@@ -140,4 +108,4 @@ def load_run(path: str | Path) -> Run:
     try:
         return run_from_arrays(load_arrays(Path(path)))
     except ResultError as error:
-        raise ResultError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+        raise ResultError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from None

@@ -1,0 +1,374 @@
+"""The command line. The only module that prints and exits; commands import what they need when they run."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neurosim import __version__
+from neurosim.errors import ConfigError, NeurosimError, ResultError
+
+if TYPE_CHECKING:
+    from neurosim.config import Config
+    from neurosim.image import Quantisation
+
+__all__ = ["main"]
+
+ENGINES = ("compiled", "reference")
+ENCODERS = ("accumulate", "bernoulli")
+# Options that say what a run is; `--resume RUN` takes them from the run directory.
+_WHAT = (
+    *("chip", "network", "rule", "dataset", "encoder", "train", "test", "epochs", "seed"),
+    *("weights", "freeze", "overrides", "out"),
+)
+
+
+class _Group(click.Group):
+    """Errors that the user can mend become one message on stderr and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except NeurosimError as error:
+            click.echo(f"Error: {error}", err=True)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            click.echo(f"Error: {where}{error.strerror or error}", err=True)
+        ctx.exit(2)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="neurosim")
+def main() -> None:
+    """Cycle-accurate simulator of neuromorphic chips that learn: accuracy, energy, memory and latency.
+
+    `neurosim run` alone trains a network on handwritten digits on the default chip and reports.
+    """
+
+
+def _options(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+_COUNT = click.IntRange(min=1)
+_SEED = click.IntRange(min=0, max=2**31 - 1)
+_FILE = click.Path(exists=True, dir_okay=False)
+_FOLDER = click.Path(exists=True, file_okay=False)
+
+_chip = click.option(
+    "--chip", default="mesh16", show_default=True, metavar="NAME|FILE", help="Chip description."
+)
+_network = click.option(
+    "--network", default="784-512-10", show_default=True, metavar="SIZES", help="Layer sizes."
+)
+_rule = click.option(
+    "--rule", default="desire_bp", show_default=True, metavar="NAME|FILE", help="Learning rule."
+)
+_encoder = click.option(
+    "--encoder", type=click.Choice(ENCODERS), default="accumulate", show_default=True, help="Input neurons."
+)
+_dataset = click.option(
+    "--dataset", default="embedded", show_default=True, metavar="NAME", help="embedded, mnist or fashion."
+)
+_data_dir = click.option(
+    "--data-dir", type=_FOLDER, help="Folder of the data files (else NEUROSIM_DATA, or download)."
+)
+_seed = click.option("--seed", type=_SEED, default=0, show_default=True, help="Key of all random draws.")
+_engine = click.option("--engine", type=click.Choice(ENGINES), default="compiled", show_default=True)
+_set = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE",
+    help="Override chip.KEY or settings.KEY; may be repeated. settings.preset is tuned or paper.",
+)  # fmt: skip
+
+
+@main.command()
+@_options(_chip, _network, _rule, _encoder, _dataset, _data_dir)
+@click.option("--train", type=_COUNT, help="Training images.  [default: all]")
+@click.option("--test", type=_COUNT, help="Test images.  [default: all]")
+@click.option(
+    "--epochs", type=_COUNT, default=3, show_default=True, help="Times each training image is shown."
+)
+@_options(_seed, _engine)
+@click.option("--weights", type=_FILE, help="Start from W1, W2, ... (post, pre) in an npz file.")
+@click.option("--freeze", is_flag=True, help="No training: evaluate --weights.")
+@click.option("--costs", metavar="NAME|FILE", help="Cost table.  [default: the chip's]")
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME-DIGEST]")
+@click.option(
+    "--resume", is_flag=False, flag_value="", metavar="[RUN]",
+    help="Continue an interrupted run: the one of the same options, or the run directory RUN.",
+)  # fmt: skip
+@click.option("--checkpoint-seconds", type=click.FloatRange(min=0), default=15.0, show_default=True)
+@click.option("--chunk", type=_COUNT, default=200, hidden=True)
+@_set
+@click.pass_context
+def run(
+    ctx: click.Context, /, resume: str | None, out: Path | None, costs: str | None, **options: Any
+) -> None:
+    """Train a network on a chip, test it with learning off, and report."""
+    from neurosim import results, session
+    from neurosim.account.costs import load_costs
+    from neurosim.console import show_progress, summary_tables
+    from neurosim.kernel import cache_is_warm
+
+    chunk, checkpoint_s = options.pop("chunk"), options.pop("checkpoint_seconds")
+    config = _resumed(ctx, Path(resume), options) if resume else _resolved(options)
+    job = session.prepare(config)
+    table = load_costs(costs or config.chip.costs)
+    folder = Path(resume) if resume else out or Path("runs") / f"{config.name}-{job.digest[:10]}"
+    shown = "no training" if config.freeze else f"{config.presentations:,} training presentations"
+    click.echo(f"{job.image.name}, {config.rule}, {config.dataset}: {shown}, {config.test:,} tests", err=True)
+    for entry in job.quantisation:
+        click.echo(_quantisation(entry), err=True)
+    if config.engine == "compiled" and not cache_is_warm():
+        click.echo("compiling the kernels (once after each installation; about half a minute)", err=True)
+    try:
+        with show_progress() as progress:
+            end = session.train(
+                job,
+                folder,
+                resume=resume is not None,
+                chunk=chunk,
+                checkpoint_s=checkpoint_s,
+                progress=progress,
+            )
+    except session.Interrupted as stop:
+        click.echo(f"{stop}. To continue: neurosim run --resume {folder}", err=True)
+        ctx.exit(130)
+    summary = results.write(folder, job, end, table)
+    _show(summary_tables(summary))
+    click.echo(f"run directory: {folder}")
+
+
+def _resolved(options: dict[str, Any]) -> "Config":
+    from neurosim.config import resolve
+
+    weights = options.pop("weights")
+    return resolve(**options, weights=None if weights is None else str(Path(weights).absolute()))
+
+
+def _resumed(ctx: click.Context, folder: Path, options: dict[str, Any]) -> "Config":
+    """The configuration of the run directory; only where data lie and which engine runs may be given anew."""
+    from neurosim.config import FILE, load_config
+
+    given = [name for name in options | {"out": None} if _is_given(ctx, name)]
+    refused = ["--set" if name == "overrides" else f"--{name}" for name in given if name in _WHAT]
+    if refused:
+        raise ConfigError(
+            f"--resume {folder}: takes its options from {folder / FILE}; leave out {', '.join(refused)}"
+        )
+    if not folder.is_dir():
+        raise ResultError(f"--resume {folder}: expected a run directory, found none")
+    config = load_config(folder / FILE)
+    return config.model_copy(update={name: options[name] for name in given if name in ("engine", "data_dir")})
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def _quantisation(entry: "Quantisation") -> str:
+    return (
+        f"{entry.projection}: rounded to the chip's weights, largest change {entry.largest_error:.3g}; "
+        f"{entry.clipped:,} of {entry.total:,} clipped"
+    )
+
+
+def _show(renderable: Any) -> None:
+    """Print tables; where there is no terminal, wide enough that nothing is cut."""
+    from rich.console import Console
+
+    console = Console() if sys.stdout.isatty() else Console(width=150)
+    console.print(renderable)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@_options(_network)
+def check(files: tuple[str, ...], network: str) -> None:
+    """Validate chip and cost files; print capacities, and what --network occupies on each chip."""
+    from neurosim.account.costs import load_costs
+    from neurosim.chip import load_chip
+    from neurosim.config import is_cost_file
+
+    for name in files:
+        if is_cost_file(name):
+            table = load_costs(name)
+            click.echo(f"{name}: cost table {table.name}: complete, {table.quality}, {table.source}")
+            continue
+        chip = load_chip(name)
+        click.echo(f"{name}: chip {chip.name}: valid, {chip.cores} cores, {chip.clock_mhz:g} MHz")
+        for memory, shape in chip.core.memories().items():
+            size = f"{shape.words:,} words of {shape.word_bits} bits in {shape.banks} bank(s)"
+            click.echo(f"  {memory} memory of a core: {size}, {shape.capacity_bits / 8192:.4g} KiB")
+        costs = load_costs(chip.costs)
+        click.echo(f"  cost table {costs.name}: complete, no cost is missing")
+        _check_occupancy(chip, network)
+
+
+def _check_occupancy(chip: Any, network: str) -> None:
+    from neurosim.console import occupancy_table
+    from neurosim.errors import PlacementError
+    from neurosim.network import mlp, parse_sizes
+    from neurosim.place import occupancy
+
+    try:
+        _show(occupancy_table(f"{network} on {chip.name}", occupancy(mlp(parse_sizes(network)), chip)))
+    except PlacementError as error:
+        click.echo(f"  {network} does not fit: {error}")
+
+
+@main.command()
+@_options(_chip, _network, _rule, _encoder, _set)
+def place(chip: str, network: str, rule: str, encoder: str, overrides: tuple[str, ...]) -> None:
+    """Place a network on a chip: occupancy of every core, or what does not fit and why."""
+    from neurosim.console import occupancy_table
+    from neurosim.place import occupancy
+
+    image, placed, where = _placed(chip, network, rule, encoder, overrides)
+    _show(occupancy_table(f"{placed.weights:,} synapses: {image.name}", occupancy(placed, where)))
+    click.echo(f"image digest: {image.digest()}")
+
+
+def _placed(
+    chip: str, network: str, rule: str, encoder: str, overrides: tuple[str, ...]
+) -> tuple[Any, Any, Any]:
+    """Image, network and chip of these options."""
+    from neurosim.config import find_chip, resolve_settings, rule_part, split_overrides, training_part
+    from neurosim.learning import load_rule
+    from neurosim.network import mlp, parse_sizes
+    from neurosim.place import place as place_network
+
+    parts = split_overrides(overrides)
+    sizes = parse_sizes(network)
+    where, module = find_chip(chip, parts["chip"]), load_rule(rule)
+    settings = resolve_settings(sizes, rule, parts["settings"])
+    training = training_part(settings)
+    placed = mlp(sizes, encoder=encoder)
+    image = place_network(
+        placed,
+        where,
+        module,
+        rule_part(settings, module),
+        dropout_input=training.dropout_input,
+        dropout_hidden=training.dropout_hidden,
+    )
+    return image, placed, where
+
+
+@main.command()
+@click.argument("chips", nargs=-1, metavar="[CHIP]...")
+@click.option("--network", metavar="SIZES", help="Layer sizes.  [default: the largest usual one that fits]")
+@_options(_rule, _encoder, _dataset, _data_dir)
+@click.option(
+    "--samples", type=_COUNT, default=2, show_default=True, help="Samples, each trained and tested."
+)
+@_options(_seed, _set)
+@click.pass_context
+def verify(
+    ctx: click.Context, /, chips: tuple[str, ...], network: str | None, rule: str, encoder: str, samples: int,
+    seed: int, overrides: tuple[str, ...], **data: Any,
+) -> None:  # fmt: skip
+    """Run both engines on the same samples and compare everything: IDENTICAL, or the first difference.
+
+    Without CHIP: every shipped chip.
+    """
+    from neurosim import yamlio
+    from neurosim.config import find_dataset, fitting_network
+    from neurosim.engine.verify import verify as compare
+    from neurosim.session import trial_batches
+
+    differs = False
+    for chip in chips or sorted(path.stem for path in yamlio.shipped().glob("*.yaml")):
+        sizes = network or fitting_network(chip)
+        image, _, _ = _placed(chip, sizes, rule, encoder, overrides)
+        batches = trial_batches(find_dataset(data["dataset"], data["data_dir"]), image, samples)
+        found = [difference for batch in batches if (difference := compare(image, seed, batch)) is not None]
+        click.echo(f"{image.name}, {samples} samples: {found[0] if found else 'IDENTICAL'}")
+        differs = differs or bool(found)
+    ctx.exit(1 if differs else 0)
+
+
+@main.command()
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH..."
+)
+@click.option("--engine", type=click.Choice((*ENGINES, "both")), default="both", show_default=True)
+@click.pass_context
+def replay(ctx: click.Context, paths: tuple[Path, ...], engine: str) -> None:
+    """Replay recorded ground truth and compare: one line a case, then how many are identical."""
+    from neurosim.replay import replay_paths
+
+    same, total = 0, 0
+    for name, identical, message in replay_paths(paths, engine):
+        total += 1
+        same += identical is True
+        verdict = {True: "identical", False: "DIFFERENT", None: "not modelled"}[identical]
+        click.echo(f"{name}: {verdict}" + (f": {message}" if message else ""))
+    click.echo(f"{same} of {total} identical")
+    ctx.exit(0 if same == total else 1)
+
+
+@main.command()
+@click.argument("run_directory", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--costs", required=True, metavar="NAME|FILE", help="Cost table to price the counts with.")
+def reprice(run_directory: Path, costs: str) -> None:
+    """Price the counts of a finished run again, with another cost table; nothing is simulated."""
+    from neurosim import results
+    from neurosim.account.costs import load_costs
+    from neurosim.console import summary_tables
+
+    _show(summary_tables(results.reprice(run_directory, load_costs(costs))))
+
+
+@main.command()
+@click.argument("run_directory", type=click.Path(path_type=Path), metavar="RUN")
+def plot(run_directory: Path) -> None:
+    """Draw the plots of a finished run again from its tables."""
+    from neurosim import results
+
+    for path in results.draw(run_directory):
+        click.echo(str(path))
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME|FILE]...")
+@_options(_chip)
+def rules(names: tuple[str, ...], chip: str) -> None:
+    """Print the hardware card of each learning rule, in the number formats of --chip."""
+    from neurosim.chip import load_chip
+    from neurosim.console import card_table
+    from neurosim.learning import load_rule, rule_names
+    from neurosim.place import formats
+
+    where = load_chip(chip)
+    for name in names or rule_names():
+        rule = load_rule(name)
+        card = rule.card(formats(where), rule.Settings())
+        _show(card_table(name, rule.TITLE, rule.SOURCE, card, where.name))
+
+
+@main.command()
+@click.argument("what", type=click.Choice(("chip", "costs", "run")), default="chip")
+def schema(what: str) -> None:
+    """Print the JSON schema of chip files, cost tables, or a run's config.yaml, for editors."""
+    import json
+
+    from pydantic import BaseModel
+
+    from neurosim.account.costs import CostTable
+    from neurosim.chip import Chip
+    from neurosim.config import Config
+
+    models: dict[str, type[BaseModel]] = {"chip": Chip, "costs": CostTable, "run": Config}
+    click.echo(json.dumps(models[what].model_json_schema(), indent=2))
+
+
+if __name__ == "__main__":
+    main()

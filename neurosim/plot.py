@@ -1,0 +1,145 @@
+"""Tables -> matplotlib Figures. No computation beyond the sums that a bar shows; nothing is written to disk.
+
+The tables are those of `neurosim.report`: curve, energy, causes and memory.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from neurosim.ops import CAUSES, PHASES
+
+__all__ = ["causes_by_unit", "energy_by_unit", "learning_curve", "memory_accesses"]
+
+_PHASE_COLOURS = {"io": "#8c8c8c", "forward": "#3b75af", "error": "#d98032", "update": "#58935a"}
+_PHASE_COLOURS["static"] = "#c9c3b4"
+_CAUSE_COLOURS = {
+    "busy": "#3b75af",
+    "starved": "#d9d9d9",
+    "blocked": "#c44e52",
+    "conflict": "#d98032",
+    "barrier": "#b9a7cf",
+}
+_TITLES = {"train": "training", "test": "inference"}
+
+
+def _figure(panels: int, height: float = 3.6) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(9.0, height * panels), layout="constrained", dpi=110)
+    axes = [figure.add_subplot(panels, 1, number + 1) for number in range(panels)]
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.set_axisbelow(True)
+    return figure, axes
+
+
+def _modes(table: pd.DataFrame) -> list[str]:
+    return [mode for mode in ("train", "test") if (table["mode"] == mode).any()]
+
+
+def _stacked(
+    axis: Axes, labels: Sequence[str], layers: Mapping[str, Sequence[float]], colours: Mapping[str, str]
+) -> None:
+    """Horizontal stacked bars, the first label on top; a layer without any length is left out."""
+    left = [0.0] * len(labels)
+    for name, lengths in layers.items():
+        if any(lengths):
+            axis.barh(labels, lengths, left=left, color=colours[name], label=name, height=0.7)
+            left = [a + b for a, b in zip(left, lengths, strict=True)]
+    axis.invert_yaxis()
+    axis.grid(axis="x", alpha=0.3)
+    axis.legend(frameon=False, fontsize="small", loc="lower right")
+
+
+def learning_curve(curve: pd.DataFrame, test_percent: float | None = None) -> Figure:
+    """Accuracy on the samples as they are presented (before each is learnt), and the final test accuracy.
+
+    curve: columns presentation, strict, argmax (percent over the window that ends there), learning_rate.
+    """
+    figure, (axis,) = _figure(1, 4.0)
+    axis.plot(curve["presentation"], curve["argmax"], color="#9db8d6", label="training, argmax")
+    axis.plot(curve["presentation"], curve["strict"], color="#3b75af", label="training, strict")
+    if test_percent is not None:
+        axis.axhline(
+            test_percent, color="#c44e52", linestyle="--", label=f"test, strict: {test_percent:.2f} %"
+        )
+    axis.set_xlabel("presentations")
+    axis.set_ylabel("right answers (%)")
+    axis.set_title("Learning curve")
+    axis.grid(alpha=0.3)
+    rate = axis.twinx()
+    rate.plot(curve["presentation"], curve["learning_rate"], color="#8c8c8c", linestyle=":", linewidth=1)
+    rate.set_ylabel("learning rate (weight per trace and spike)", color="#8c8c8c", fontsize="small")
+    rate.set_ylim(bottom=0)
+    rate.spines[["top"]].set_visible(False)
+    axis.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def energy_by_unit(energy: pd.DataFrame) -> Figure:
+    """Energy of one sample by unit and phase, with the band of the total; one panel a mode.
+
+    energy: columns mode, phase, unit, low_nj, mid_nj, high_nj, per sample.
+    """
+    modes = _modes(energy)
+    figure, axes = _figure(len(modes))
+    for axis, mode in zip(axes, modes, strict=True):
+        rows = energy[energy["mode"] == mode]
+        units = rows.groupby("unit")["mid_nj"].sum().sort_values(ascending=False).index.tolist()
+        table = rows.pivot_table(index="unit", columns="phase", values="mid_nj", aggfunc="sum").reindex(units)
+        phases = [phase for phase in (*PHASES, "static") if phase in table.columns]
+        layers = {phase: table[phase].fillna(0.0).tolist() for phase in phases}
+        _stacked(axis, units, layers, _PHASE_COLOURS)
+        low, mid, high = (float(rows[column].sum()) for column in ("low_nj", "mid_nj", "high_nj"))
+        axis.set_xlabel("energy per sample (nJ)")
+        axis.set_title(
+            f"{_TITLES[mode].capitalize()}: {mid:.3g} nJ per sample (band {low:.3g} to {high:.3g})"
+        )
+    return figure
+
+
+def causes_by_unit(causes: pd.DataFrame) -> Figure:
+    """What the units spent their cycles on, in percent of all their cycles on all cores; one panel a mode.
+
+    causes: columns mode, unit, cause, cycles.
+    """
+    modes = _modes(causes)
+    figure, axes = _figure(len(modes))
+    for axis, mode in zip(axes, modes, strict=True):
+        rows = causes[causes["mode"] == mode]
+        units = rows["unit"].drop_duplicates().tolist()
+        table = rows.pivot_table(index="unit", columns="cause", values="cycles", aggfunc="sum").reindex(units)
+        share = table.fillna(0).div(table.sum(axis=1), axis=0) * 100
+        layers = {cause: share[cause].tolist() for cause in CAUSES if cause in share.columns}
+        _stacked(axis, units, layers, _CAUSE_COLOURS)
+        axis.set_xlim(0, 100)
+        axis.set_xlabel("cycles of the unit (%)")
+        axis.set_title(f"{_TITLES[mode].capitalize()}: where the cycles went")
+        axis.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def memory_accesses(memory: pd.DataFrame) -> Figure:
+    """Accesses of one sample by memory, reads and writes; logarithmic; one panel a mode.
+
+    memory: columns mode, memory, access, per_sample.
+    """
+    modes = _modes(memory)
+    figure, axes = _figure(len(modes), 3.0)
+    for axis, mode in zip(axes, modes, strict=True):
+        rows = memory[memory["mode"] == mode]
+        table = rows.pivot_table(index="memory", columns="access", values="per_sample", aggfunc="sum")
+        places = range(len(table))
+        for offset, access, colour in ((-0.2, "read", "#3b75af"), (0.2, "write", "#d98032")):
+            if access in table.columns:
+                heights = table[access].fillna(0.0).tolist()
+                axis.barh([p + offset for p in places], heights, 0.4, color=colour, label=access)
+        axis.set_yticks(list(places), table.index.tolist())
+        axis.set_xscale("log")
+        axis.grid(axis="x", alpha=0.3)
+        axis.invert_yaxis()
+        axis.set_xlabel("word accesses per sample")
+        axis.set_title(f"{_TITLES[mode].capitalize()}: memory accesses")
+        axis.legend(frameon=False, fontsize="small", loc="lower right")
+    return figure
