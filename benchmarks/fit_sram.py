@@ -25,7 +25,7 @@ class Fit(NamedTuple):
 
     def energy(self, size_kib: float, width_bits: float) -> float:
         """Energy of one access in pJ."""
-        return self.a_pj * size_kib**self.size_exponent * (width_bits / 32) ** self.width_exponent
+        return float(self.a_pj * size_kib**self.size_exponent * (width_bits / 32) ** self.width_exponent)
 
 
 def fit(rows: list[dict[str, str]], column: str) -> Fit:

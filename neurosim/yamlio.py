@@ -85,7 +85,6 @@ class Document:
             path = self._locate(key.strip().split("."), place)
             self._places = {p: w for p, w in self._places.items() if p[: len(path)] != path}
             self._complaints = [c for c in self._complaints if c.path[: len(path)] != path]
-            self._places[path] = place
             value = self._build(_compose(text, place), path, place, frozenset())
             self._assign(path, value, place)
 

@@ -264,7 +264,7 @@ def test_faults_of_different_sections_are_reported_together(tmp_path: Path) -> N
 
 def test_a_chip_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        load_chip("tiny").clock_mhz = 1.0  # type: ignore[misc]
+        load_chip("tiny").clock_mhz = 1.0
 
 
 @settings(max_examples=50)

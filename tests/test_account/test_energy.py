@@ -73,6 +73,16 @@ def test_memory_prices_follow_the_geometry_of_the_chip() -> None:
     for op in (Op.HOST_FLIT, Op.BUFFER_WRITE, Op.BUFFER_READ, Op.CROSSBAR, Op.LINK_FLIT):
         assert wider[op] == pytest.approx(2 * base[op])
     assert wider[Op.ARBITRATE] == base[Op.ARBITRATE]
+    longer = prices(load_chip("tiny", ["noc.link.length_mm=2.5"]), costs)[MID]
+    assert longer[Op.LINK_FLIT] == pytest.approx(2.5 * base[Op.LINK_FLIT])
+    assert longer[Op.CROSSBAR] == base[Op.CROSSBAR]
+
+
+def test_reads_and_writes_have_laws_of_their_own() -> None:
+    # 64 KiB of 64 bits, with the exponents of cacti22lop.yaml.
+    mid = prices(CHIP, TABLES["cacti22lop"])[MID]
+    assert mid[Op.SYNAPSE_READ] == pytest.approx(0.205 * 64**0.554 * 2**0.483)
+    assert mid[Op.SYNAPSE_WRITE] == pytest.approx(0.243 * 64**0.491 * 2**0.501)
 
 
 @given(ledgers, st.sampled_from(sorted(TABLES)))
