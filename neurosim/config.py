@@ -250,6 +250,11 @@ def _count(option: str, asked: int | None, available: int, dataset: str) -> int:
     return available if asked is None else asked
 
 
+@lru_cache(maxsize=1)
+def _sources() -> str:
+    return source_hash()
+
+
 def digest_of(config: Config, inputs: Mapping[str, str]) -> str:
     """SHA-256, in hex, of everything that decides the result of a run.
 
@@ -258,5 +263,5 @@ def digest_of(config: Config, inputs: Mapping[str, str]) -> str:
     """
     plain = config.model_dump(mode="json", exclude={"engine", "data_dir", "weights"})
     plain["chip"].pop("costs", None)
-    plain["inputs"] = {**inputs, "sources": source_hash()}
+    plain["inputs"] = {**inputs, "sources": _sources()}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

@@ -128,9 +128,9 @@ def _community(summary: Mapping[str, Any]) -> Text:
     return Text(
         "For comparison, the community's count (0.9 pJ an addition, 4.6 pJ a multiply-add; 45 nm, FP32, "
         "no memory): "
-        f"{three_digits(entry['spiking_nj'])} nJ for this network's synaptic additions, "
-        f"{three_digits(entry['dense_nj'])} nJ for the dense network; the energy above is "
-        f"{three_digits(entry['ratio_to_spiking'])} and {three_digits(entry['ratio_to_dense'])} times that."
+        f"{_number(entry['spiking_nj'])} nJ for this network's synaptic additions, "
+        f"{_number(entry['dense_nj'])} nJ for the dense network; the energy above is "
+        f"{_number(entry['ratio_to_spiking'])} and {_number(entry['ratio_to_dense'])} times that."
     )
 
 

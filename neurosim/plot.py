@@ -4,6 +4,7 @@ The tables are those of `neurosim.report`: curve, energy, causes and memory.
 """
 
 from collections.abc import Mapping, Sequence
+from math import floor, log10
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -73,7 +74,7 @@ def learning_curve(curve: pd.DataFrame, test_percent: float | None = None) -> Fi
     rate.set_ylabel("learning rate (weight per trace and spike)", color="#8c8c8c", fontsize="small")
     rate.set_ylim(bottom=0)
     rate.spines[["top"]].set_visible(False)
-    axis.legend(frameon=False, loc="lower right")
+    axis.legend(frameon=False, loc="best")
     return figure
 
 
@@ -137,6 +138,7 @@ def memory_accesses(memory: pd.DataFrame) -> Figure:
                 axis.barh([p + offset for p in places], heights, 0.4, color=colour, label=access)
         axis.set_yticks(list(places), table.index.tolist())
         axis.set_xscale("log")
+        axis.set_xlim(left=10.0 ** floor(log10(float(rows["per_sample"].min()))) if len(rows) else 1.0)
         axis.grid(axis="x", alpha=0.3)
         axis.invert_yaxis()
         axis.set_xlabel("word accesses per sample")

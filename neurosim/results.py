@@ -25,8 +25,10 @@ SUMMARY = "summary.json"
 _TABLES = ("energy", "causes", "memory", "curve")
 
 
-def write(folder: Path, job: Job, end: Checkpoint, costs: CostTable) -> dict[str, Any]:
-    """Write everything that a run directory holds, the summary last; return the summary."""
+def write(
+    folder: Path, job: Job, end: Checkpoint, costs: CostTable, *, plots: bool = True
+) -> dict[str, Any]:
+    """Write everything that a run directory holds, and return the summary."""
     runs = {mode: stage.run for mode, stage in end.stages.items() if stage.run is not None}
     for mode, run in runs.items():
         save_run(run, folder / f"{mode}.npz")
@@ -51,7 +53,8 @@ def write(folder: Path, job: Job, end: Checkpoint, costs: CostTable) -> dict[str
         if name in _TABLES:
             _write_table(folder / f"{name}.csv", table)
     _write_summary(folder, summary)
-    draw(folder)
+    if plots:
+        draw(folder)
     return summary
 
 

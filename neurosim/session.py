@@ -31,7 +31,7 @@ from neurosim.image import Image, Quantisation, State
 from neurosim.learning import load_rule
 from neurosim.place import place
 from neurosim.stimulus import Batch
-from neurosim.trace import write_file
+from neurosim.trace import TEMPORARY, write_file
 from neurosim.workloads.desire_mnist import Settings, learning_rates
 
 __all__ = ["Interrupted", "Job", "Progress", "accuracy", "marks", "prepare", "train", "trial_batches"]
@@ -236,7 +236,7 @@ def _open(job: Job, folder: Path, resume: bool) -> Checkpoint:
         raise ResultError(f"{folder}: expected a run directory to resume, found none")
     if folder.exists() and not folder.is_dir():
         raise ResultError(f"{folder}: expected a run directory, found a file")
-    held = [p.name for p in folder.iterdir() if not p.name.startswith(".tmp-")] if folder.is_dir() else []
+    held = [p.name for p in folder.iterdir() if not p.name.startswith(TEMPORARY)] if folder.is_dir() else []
     if CHECKPOINT in held:
         found = load_checkpoint(folder, job.initial.copy())
         if found.digest != job.digest:
@@ -247,6 +247,8 @@ def _open(job: Job, folder: Path, resume: bool) -> Checkpoint:
             )
         unfinished = {n: s.done for n, s in found.stages.items() if s.done < job.totals[n]}
         if resume:
+            for left in folder.glob(f"{TEMPORARY}*"):  # of a session that was killed while it wrote
+                left.unlink(missing_ok=True)
             return found
         if unfinished and any(stage.done for stage in found.stages.values()):
             name, done = next(iter(unfinished.items()))

@@ -21,6 +21,7 @@ from neurosim.engine.run import Run
 from neurosim.errors import ResultError
 
 __all__ = [
+    "TEMPORARY",
     "Arrays",
     "flatten",
     "load_arrays",
@@ -31,6 +32,7 @@ __all__ = [
     "write_file",
 ]
 
+TEMPORARY = ".tmp-"  # a file of which only a part may be written begins like this
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -40,7 +42,7 @@ def write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     The content goes to a temporary file beside it, is flushed to the disk, and takes the name in one step:
     whoever looks finds the old file or the new one. If `write` raises, the old file stays as it was.
     """
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
         with temporary.open("wb") as file:
             write(file)

@@ -1,0 +1,26 @@
+"""The engines: when things happen. One contract (contract.py), two implementations that agree exactly."""
+
+from neurosim.engine.run import Run
+from neurosim.errors import ConfigError
+from neurosim.image import Image, State
+from neurosim.stimulus import Batch
+
+__all__ = ["ENGINES", "Run", "simulate"]
+
+ENGINES = ("compiled", "reference")
+
+
+def simulate(image: Image, state: State, batch: Batch, engine: str = "compiled", record: bool = False) -> Run:
+    """Present `batch` to the chip; changes `state` (weights, router pointers, clock).
+
+    `record` keeps every event. Raises ConfigError for an unknown engine, SimulationError for a deadlock.
+    """
+    if engine == "compiled":
+        from neurosim.engine import compiled
+
+        return compiled.run(image, state, batch, record)
+    if engine == "reference":
+        from neurosim.engine import reference
+
+        return reference.run(image, state, batch, record)
+    raise ConfigError(f"engine: expected one of {', '.join(ENGINES)}, got '{engine}'")

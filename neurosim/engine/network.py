@@ -1,0 +1,372 @@
+"""Compiled timing of one step: packets through sources, routers and receivers, every cycle exact.
+
+Only the routers are simulated cycle by cycle, and only in cycles in which something may change. A flit is
+pushed into the next FIFO when it is granted, with its arrival cycle; a credit is looked up when it is
+needed, because the cycle in which slot m was freed is kept. Sources and receivers have one queue and one
+server each, so that their cycles follow by arithmetic (docs/decisions/0001, "The chain of a spike").
+"""
+
+import numpy as np
+
+from neurosim.engine.layout import WHEEL, Machine
+from neurosim.kernel import first_bit, inlined, kernel
+
+__all__ = ["ARRIVE", "AXON", "CROSS", "EMIT", "INJECT", "SYNAPSE", "run_packets"]
+
+EMIT, INJECT, CROSS, ARRIVE, AXON, SYNAPSE = range(6)  # events of the log
+NEVER = 1 << 60
+FLITS, AXON_CYCLES, SYNAPSE_CYCLES = range(3)  # columns of Machine.service
+
+
+@inlined
+def log(m: Machine, cycle: int, event: int, node: int, a: int, b: int, c: int) -> None:
+    """Append one event to the log, if there is one."""
+    if m.log.shape[0] > 0:
+        n = m.logged[0]
+        if n < m.log.shape[0]:
+            m.log[n, 0] = m.clock[0] + cycle
+            m.log[n, 1] = event
+            m.log[n, 2] = node
+            m.log[n, 3] = a
+            m.log[n, 4] = b
+            m.log[n, 5] = c
+        m.logged[0] = n + 1
+
+
+@inlined
+def wake(m: Machine, router: int, cycle: int, now: int) -> None:
+    """Look at `router` in `cycle` (or earlier, if that lies beyond the wheel: it then asks again)."""
+    at = min(cycle, now + WHEEL - 1) % WHEEL
+    m.wheel[at, router >> 6] |= np.uint64(1) << np.uint64(router & 63)
+    m.marks[at >> 6] |= np.uint64(1) << np.uint64(at & 63)
+
+
+@inlined
+def start_packet(m: Machine, n: int) -> None:
+    """Sweep and packetiser of node n up to the cycle in which its current packet is complete."""
+    hw, node = m.hw[0], m.node[n]
+    p, e = node.packet, node.emission
+    leading = p == m.emission[e].packets
+    available = node.pack_free
+    if leading:  # the first packet of an emission: the sweep gets there now
+        kind = m.packet[p].kind
+        cycles = node.cycles
+        if n == hw.cores:
+            cycles = m.service[kind, n, FLITS] * hw.host_flit_cycles
+        free = node.sweep_free + (m.emission[e].position - node.at) * cycles
+        start = free
+        number = e - node.first
+        if number >= hw.spike_queue:
+            start = max(start, m.ring[n, hw.take_at + number % hw.spike_queue] + 1)
+        node.sweep_blocked += start - free
+        node.sweep_busy += (m.emission[e].position - node.at + 1) * cycles
+        node.sweep_free = start + cycles
+        node.at = m.emission[e].position + 1
+        available = max(available, start + cycles + node.latency)
+        log(m, start + cycles + node.latency, EMIT, n, m.emission[e].position, kind, 0)
+    start = available
+    number = m.packet[p].number
+    if number >= hw.packet_queue:
+        start = max(start, m.ring[n, hw.tail_at + number % hw.packet_queue] + 1)
+    node.pack_blocked += start - available
+    node.pack_free = start + hw.packet_cycles
+    node.pack_busy += hw.packet_cycles
+    if leading:
+        m.ring[n, hw.take_at + (e - node.first) % hw.spike_queue] = start
+    node.ready = start + hw.packet_cycles
+
+
+@kernel
+def feed(m: Machine, n: int, now: int, started: bool) -> None:
+    """Send the flits of node n as long as a slot is free; `started`: the packetiser has begun the current packet."""
+    hw, node = m.hw[0], m.node[n]
+    q, depth = node.attach, hw.buffer_flits
+    port = m.input[q]
+    while node.emission < node.stop:
+        p = node.packet
+        if node.flit == 0 and not started:
+            start_packet(m, n)
+        pushed = port.pushed
+        node.stalled = 1 if pushed - port.popped >= depth else 0
+        if node.stalled == 1:
+            return
+        started = False
+        wanted = max(node.ready, node.sent_last + 1)
+        cycle = wanted
+        slot = m.slot[q * depth + pushed % depth]
+        if pushed >= depth:
+            cycle = max(cycle, slot.pop_cycle + 2)
+        node.inject_blocked += cycle - wanted
+        node.sent_last = cycle
+        node.flits += 1
+        slot.packet, slot.flit, slot.arrival = p, node.flit, cycle + 2
+        port.pushed = pushed + 1
+        if pushed == port.popped:
+            wake(m, q // 5, cycle + 2, now)
+        log(m, cycle, INJECT, n, m.packet[p].number, node.flit, m.packet[p].kind)
+        node.flit += 1
+        if node.flit == m.service[m.packet[p].kind, n, FLITS]:
+            m.ring[n, hw.tail_at + m.packet[p].number % hw.packet_queue] = cycle
+            node.flit = 0
+            node.packet = p + 1
+            if p + 1 == m.emission[node.emission + 1].packets:
+                node.emission += 1
+
+
+@inlined
+def credit_cycle(m: Machine, after: int) -> int:
+    """First cycle in which there is a credit for the next flit to `after`; NEVER if that is not yet known."""
+    hw = m.hw[0]
+    result = 0
+    if after >= 0:
+        pushed, depth = m.input[after].pushed, hw.buffer_flits
+        if pushed >= depth:
+            if m.input[after].popped <= pushed - depth:
+                m.input[after].waiting = 1
+                result = NEVER
+            else:
+                result = m.slot[after * depth + pushed % depth].pop_cycle + hw.link_cycles + 1 + hw.credit_cycles
+    else:
+        number = m.node[-after - 1].ejected
+        if number >= hw.axon_fifo:
+            result = m.ring[-after - 1, hw.credit_at + number % hw.axon_fifo]
+    return result
+
+
+@inlined
+def receive(m: Machine, n: int, p: int, flit: int, cycle: int) -> None:
+    """A flit arrives at terminal n: axon unit, then (rows only) synapse unit."""
+    hw, node, packet = m.hw[0], m.node[n], m.packet[p]
+    log(m, cycle, ARRIVE, n, packet.origin, packet.number, flit)
+    free = max(cycle, node.axon_free)
+    start = free
+    tail = flit == m.service[packet.kind, n, FLITS] - 1
+    row = m.service[packet.kind, n, SYNAPSE_CYCLES] if tail else 0
+    length = 1
+    if n == hw.cores:
+        length = hw.host_flit_cycles
+    elif tail:
+        length = m.service[packet.kind, n, AXON_CYCLES]
+    if row > 0 and node.rows >= hw.synapse_queue:
+        start = max(start, m.ring[n, hw.row_at + node.rows % hw.synapse_queue] + 1)
+    node.axon_blocked += start - free
+    node.axon_busy += length
+    node.axon_free = start + length
+    log(m, start, AXON, n, packet.origin, packet.number, flit)
+    m.ring[n, hw.credit_at + node.ejected % hw.axon_fifo] = start + 2 + hw.credit_cycles
+    node.ejected += 1
+    done = start + length
+    if n == hw.cores:
+        done += hw.host_latency
+    if row > 0:
+        begin = max(start + length, node.synapse_free)
+        m.ring[n, hw.row_at + node.rows % hw.synapse_queue] = begin
+        node.rows += 1
+        node.synapse_free = begin + row
+        node.synapse_busy += row
+        log(m, begin, SYNAPSE, n, packet.origin, packet.number, 0)
+        done = begin + row + hw.synapse_latency
+    if tail:
+        m.delivered[packet.kind, n] += 1
+    m.clock[5] = max(m.clock[5], done)
+
+
+@inlined
+def cross(m: Machine, q: int, output: int, now: int) -> None:
+    """The front flit of input q crosses to `output` (5 * router + port) and goes on the wire."""
+    depth = m.hw[0].buffer_flits
+    slot = m.slot[q * depth + m.input[q].popped % depth]
+    p, flit = slot.packet, slot.flit
+    packet = m.packet[p]
+    log(m, now, CROSS, q // 5, 5 * (q % 5) + output % 5, packet.origin, 1024 * packet.number + flit)
+    m.output[output].sent += 1
+    after = m.output[output].after
+    if after >= 0:
+        port = m.input[after]
+        target = m.slot[after * depth + port.pushed % depth]
+        arrival = now + m.hw[0].link_cycles + 2
+        target.packet, target.flit, target.arrival = p, flit, arrival
+        if port.pushed == port.popped:
+            wake(m, after // 5, arrival, now)
+        port.pushed += 1
+    else:
+        receive(m, -after - 1, p, flit, now + 3)
+
+
+@inlined
+def first_cycle(m: Machine, q: int) -> int:
+    """First cycle in which the front flit of input q may be considered."""
+    hw, port = m.hw[0], m.input[q]
+    slot = m.slot[q * hw.buffer_flits + port.popped % hw.buffer_flits]
+    first = max(slot.arrival, port.front_from)
+    if slot.flit == 0:
+        first += hw.routing_cycles
+    return first
+
+
+@inlined
+def pop(m: Machine, q: int, now: int) -> None:
+    """The front of input q has crossed: free its slot, tell the feeder, show the next front."""
+    hw, port = m.hw[0], m.input[q]
+    port.blocked += now - first_cycle(m, q) + 1 - port.crossed
+    m.slot[q * hw.buffer_flits + port.popped % hw.buffer_flits].pop_cycle = now
+    port.popped += 1
+    port.crossed = 0
+    port.todo = 0
+    port.front_from = now + 1
+    if port.feeder < 0:
+        if m.node[-port.feeder - 1].stalled == 1:
+            feed(m, -port.feeder - 1, now, m.node[-port.feeder - 1].flit == 0)
+    elif port.waiting == 1:
+        port.waiting = 0
+        wake(m, port.feeder // 5, now + hw.link_cycles + 1 + hw.credit_cycles, now)
+    if port.pushed > port.popped:
+        slot = m.slot[q * hw.buffer_flits + port.popped % hw.buffer_flits]
+        wake(m, q // 5, max(slot.arrival, now + 1), now)
+
+
+@inlined
+def winner(candidates: int, pointer: int) -> int:
+    """The first of the candidate inputs (5 bits, not 0) at or after `pointer`, cyclically."""
+    port = pointer
+    while (candidates >> port) & 1 == 0:
+        port = (port + 1) % 5
+    return port
+
+
+@inlined
+def claim(m: Machine, router: int, claims: int, now: int) -> None:
+    """Two-stage arrangement: every free output that heads ask for is claimed by one of them."""
+    for output in range(5 * router, 5 * router + 5):
+        candidates = (claims >> (5 * (output - 5 * router))) & 31
+        if candidates != 0:
+            port = winner(candidates, m.output[output].pointer)
+            m.output[output].pointer = (port + 1) % 5
+            m.output[output].owner = port
+            m.input[5 * router + port].held = output - 5 * router
+            m.input[5 * router + port].claimed = now
+
+
+@inlined
+def grant(m: Machine, router: int, requests: int, now: int) -> int:
+    """Every requested output takes one input; flits cross, tails release, served fronts leave (their number)."""
+    hw = m.hw[0]
+    moved = 0  # inputs that crossed, 5 bits
+    left = 0
+    for output in range(5 * router, 5 * router + 5):
+        candidates = (requests >> (5 * (output - 5 * router))) & 31
+        if candidates == 0:
+            continue
+        number = winner(candidates, m.output[output].pointer)
+        q = 5 * router + number
+        port = m.input[q]
+        if hw.two_stage == 0:
+            m.output[output].pointer = (number + 1) % 5
+        slot = m.slot[q * hw.buffer_flits + port.popped % hw.buffer_flits]
+        flits = m.service[m.packet[slot.packet].kind, 0, FLITS]
+        if flits > 1 or hw.two_stage == 1:
+            if slot.flit == flits - 1:
+                m.output[output].owner = -1
+                port.held = -1
+            else:
+                m.output[output].owner = number
+                port.held = output - 5 * router
+        elif port.todo == 0:
+            port.todo = np.int64(m.ports[m.packet[slot.packet].set, router])
+        port.todo = port.todo & ~(1 << (output - 5 * router))
+        cross(m, q, output, now)
+        moved |= 1 << number
+    for q in range(5 * router, 5 * router + 5):
+        if (moved >> (q - 5 * router)) & 1 == 1:
+            m.input[q].busy += 1
+            m.input[q].crossed += 1
+            m.input[q].last = now + 1
+            if m.input[q].todo == 0:
+                pop(m, q, now)
+                left += 1
+    return left
+
+
+@inlined
+def visit(m: Machine, router: int, now: int) -> None:
+    """One cycle of one router: requests as they stand, then grants (router.md section 3, steps 4 to 6)."""
+    hw = m.hw[0]
+    requests = 0  # bit 5 * output + input
+    claims = 0
+    waiting = 0
+    for number in range(5):
+        q = 5 * router + number
+        port = m.input[q]
+        if port.pushed == port.popped:
+            continue
+        first = first_cycle(m, q)
+        if port.held >= 0:
+            first = max(first, port.claimed + 1)
+        if first > now:
+            wake(m, router, first, now)
+            continue
+        waiting += 1
+        wanted = port.todo
+        if port.held >= 0:
+            wanted = 1 << port.held
+        elif wanted == 0:
+            slot = m.slot[q * hw.buffer_flits + port.popped % hw.buffer_flits]
+            wanted = np.int64(m.ports[m.packet[slot.packet].set, router])
+        for output in range(5):
+            if (wanted >> output) & 1 == 0 or (port.held < 0 and m.output[5 * router + output].owner >= 0):
+                continue
+            if port.held < 0 and hw.two_stage == 1:
+                claims |= 1 << (5 * output + number)
+                continue
+            credit = credit_cycle(m, m.output[5 * router + output].after)
+            if credit <= now:
+                requests |= 1 << (5 * output + number)
+            elif credit < NEVER:
+                wake(m, router, credit, now)
+    if requests != 0:
+        waiting -= grant(m, router, requests, now)
+    if claims != 0:
+        claim(m, router, claims, now)
+    if waiting > 0 and (requests != 0 or claims != 0):  # a loser, or an output that is free from now + 1 on
+        wake(m, router, now + 1, now)
+
+
+@kernel
+def next_cycle(marks: np.ndarray, now: int) -> int:
+    """The next cycle at or after `now` for which a router is marked, or -1."""
+    start = now % WHEEL
+    groups = WHEEL // 64
+    for k in range(groups + 1):
+        group = (start // 64 + k) % groups
+        word = marks[group]
+        if k == 0:
+            word = (word >> np.uint64(start % 64)) << np.uint64(start % 64)
+        elif k == groups:
+            word &= (np.uint64(1) << np.uint64(start % 64)) - np.uint64(1)
+        if word != 0:
+            return now + (64 * group + first_bit(word) - start) % WHEEL
+    return -1
+
+
+@kernel
+def run_packets(m: Machine) -> bool:
+    """Send and deliver all packets of the step, from its cycle 0 on. False if the network is deadlocked."""
+    for n in range(m.node.shape[0]):
+        if m.node[n].first < m.node[n].stop:
+            feed(m, n, 0, False)
+    now = next_cycle(m.marks, 0)
+    while now >= 0:
+        at = now % WHEEL
+        m.marks[at >> 6] &= ~(np.uint64(1) << np.uint64(at & 63))
+        for block in range(m.wheel.shape[1]):
+            word = m.wheel[at, block]
+            m.wheel[at, block] = np.uint64(0)
+            while word != np.uint64(0):
+                router = 64 * block + first_bit(word)
+                word &= word - np.uint64(1)
+                visit(m, router, now)
+        now = next_cycle(m.marks, now + 1)
+    for q in range(m.input.shape[0]):
+        if m.input[q].pushed != m.input[q].popped:
+            return False
+    return True

@@ -1,0 +1,244 @@
+"""Compiled steps: open (all units idle), fill with sweeps and packets, close (cycles to causes, counts to ops)."""
+
+from neurosim.engine.contract import step_cycles
+from neurosim.engine.forward import Activity
+from neurosim.engine.layout import Machine
+from neurosim.engine.network import run_packets
+from neurosim.image import Ints
+from neurosim.kernel import kernel
+from neurosim.ops import Cause, Op, Phase, Unit
+
+__all__ = ["DEADLOCK", "add_emission", "add_packet", "begin_node", "charge", "close_step", "forward_step", "host_step",
+           "open_step", "readout_step", "set_sweep"]  # fmt: skip
+
+BUSY, STARVED, BLOCKED, CONFLICT = Cause.BUSY.value, Cause.STARVED.value, Cause.BLOCKED.value, Cause.CONFLICT.value
+CYCLE, OVERRUNS, DEADLOCK, EMISSIONS, PACKETS, LAST = range(6)  # entries of Machine.clock
+
+
+@kernel
+def open_step(m: Machine) -> None:
+    """All units idle, all credits home, cycle 0 of the step."""
+    for q in range(m.input.shape[0]):
+        port = m.input[q]
+        port.pushed = port.popped = port.front_from = port.busy = port.blocked = port.last = 0
+        port.claimed = -1
+        m.output[q].sent = 0
+    for n in range(m.node.shape[0]):
+        node = m.node[n]
+        node.items = node.cycles = node.conflict = node.latency = 0
+        node.first = node.stop = node.emission = node.packet = node.packet0 = 0
+        node.at = node.flit = node.stalled = node.flits = 0
+        node.sweep_free = node.sweep_busy = node.sweep_blocked = 0
+        node.pack_free = node.pack_busy = node.pack_blocked = node.inject_blocked = node.ready = 0
+        node.ejected = node.axon_free = node.axon_busy = node.axon_blocked = 0
+        node.rows = node.synapse_free = node.synapse_busy = 0
+        node.sent_last = -1
+    m.clock[EMISSIONS] = m.clock[PACKETS] = m.clock[LAST] = 0
+
+
+@kernel
+def begin_node(m: Machine, n: int) -> None:
+    """The emissions that follow belong to node n; nodes are filled in order."""
+    node = m.node[n]
+    node.first = node.stop = node.emission = m.clock[EMISSIONS]
+    node.packet = node.packet0 = m.clock[PACKETS]
+
+
+@kernel
+def add_emission(m: Machine, n: int, position: int) -> None:
+    """The next emission: item `position` of the sweep of node n."""
+    e = m.clock[EMISSIONS]
+    m.emission[e].position, m.emission[e].packets = position, m.clock[PACKETS]
+    m.clock[EMISSIONS] = e + 1
+    m.node[n].stop = e + 1
+
+
+@kernel
+def add_packet(m: Machine, n: int, target: int, kind: int) -> None:
+    """One more packet of the latest emission, to destination set `target`."""
+    p = m.clock[PACKETS]
+    packet = m.packet[p]
+    packet.set, packet.kind, packet.origin, packet.number = target, kind, n, p - m.node[n].packet0
+    m.clock[PACKETS] = p + 1
+    m.emission[m.clock[EMISSIONS]].packets = p + 1
+
+
+@kernel
+def set_sweep(m: Machine, n: int, unit: int, items: int, cycles: int, conflict: int, scan: int, latency: int) -> None:
+    """Node n sweeps `items` items of `cycles` each (`conflict` of them waiting for banks) after `scan` cycles."""
+    node = m.node[n]
+    node.unit, node.items, node.cycles, node.conflict, node.latency = unit, items, cycles, conflict, latency
+    node.sweep_free = node.sweep_busy = scan
+
+
+@kernel
+def charge(m: Machine, phase: int, node: int, unit: int, busy: int, conflict: int, blocked: int, end: int) -> None:
+    """One unit's cycles of a step; what is left until `end` it starved, what is left of the step it waited."""
+    m.cycles[phase, node, unit, BUSY] += busy - conflict
+    m.cycles[phase, node, unit, CONFLICT] += conflict
+    m.cycles[phase, node, unit, BLOCKED] += blocked
+    m.cycles[phase, node, unit, STARVED] += end - busy - blocked
+
+
+@kernel
+def close_step(m: Machine, phase: int) -> None:
+    """Run the packets, then book the step: length, causes of every unit that served, counts of the traffic."""
+    hw = m.hw[0]
+    if m.clock[EMISSIONS] > 0 and not run_packets(m):
+        m.clock[DEADLOCK] = 1
+    over = m.clock[LAST]
+    for n in range(m.node.shape[0]):
+        over = max(over, book_source(m, phase, n))
+        book_end(m, phase, n)
+    if m.clock[EMISSIONS] > 0:
+        book_routers(m, phase)
+    length, overruns = step_cycles(over, hw.barrier, hw.tick_period)
+    m.totals[0, phase] += length
+    m.totals[1, phase] += 1
+    m.clock[CYCLE] += length
+    m.clock[OVERRUNS] += overruns
+
+
+@kernel
+def book_source(m: Machine, phase: int, n: int) -> int:
+    """Causes and counts of the sweep, packetiser and injector of node n; returns when the sweep is over."""
+    hw, node = m.hw[0], m.node[n]
+    if node.items == 0:
+        return 0
+    rest = (node.items - node.at) * node.cycles
+    free, busy = node.sweep_free + rest, node.sweep_busy + rest
+    charge(m, phase, n, node.unit, busy, node.items * node.conflict, node.sweep_blocked, free)
+    if node.pack_busy > 0:
+        charge(m, phase, n, Unit.PACKETISER.value, node.pack_busy, 0, node.pack_blocked, node.pack_free)
+        charge(m, phase, n, Unit.INJECT.value, node.flits, 0, node.inject_blocked, node.sent_last + 1)
+        if n == hw.cores:
+            m.counts[phase, n, Op.HOST_FLIT.value] += node.flits
+        else:
+            m.counts[phase, n, Op.ROUTE_READ.value] += node.pack_busy // hw.packet_cycles
+    return free + node.latency
+
+
+@kernel
+def book_end(m: Machine, phase: int, n: int) -> None:
+    """Causes of the axon and synapse units of node n."""
+    node = m.node[n]
+    if node.axon_busy > 0:
+        charge(m, phase, n, Unit.AXON.value, node.axon_busy, 0, node.axon_blocked, node.axon_free)
+        if n == m.hw[0].cores:
+            m.counts[phase, n, Op.HOST_FLIT.value] += node.ejected
+    if node.synapse_busy > 0:
+        charge(m, phase, n, Unit.SYNAPSE.value, node.synapse_busy, 0, 0, node.synapse_free)
+
+
+@kernel
+def book_routers(m: Machine, phase: int) -> None:
+    """Causes of the router inputs and counts of the flits."""
+    for q in range(m.input.shape[0]):
+        port, router = m.input[q], q // 5
+        if port.busy > 0:
+            charge(m, phase, router, Unit.ROUTER_EAST.value + q % 5, port.busy, 0, port.blocked, port.last)
+            m.counts[phase, router, Op.BUFFER_WRITE.value] += port.pushed
+            m.counts[phase, router, Op.BUFFER_READ.value] += port.busy
+        flits = m.output[q].sent
+        if flits > 0:
+            m.links[q] += flits
+            m.counts[phase, router, Op.ARBITRATE.value] += flits
+            m.counts[phase, router, Op.CROSSBAR.value] += flits
+            if m.output[q].after >= 0:
+                m.counts[phase, router, Op.LINK_FLIT.value] += flits
+
+
+@kernel
+def first_spike(spikes: Ints, number: int, neuron: int) -> int:
+    """Index of the first spike at or after `neuron` in a sorted list."""
+    low, high = 0, number
+    while low < high:
+        middle = (low + high) >> 1
+        if spikes[middle] < neuron:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def sweep_slice(m: Machine, act: Activity, n: int, s: int, slot: int, at: int, send: bool) -> None:
+    """Spikes of slice s in `slot`, at items at, at + 1, ... of node n's sweep; packets only if `send`."""
+    part = m.slice[s]
+    p, first, size = part.population, part.first, part.size
+    spikes, number = act.spike[p, slot], act.number[p, slot]
+    k = first_spike(spikes, number, first)
+    fired = 0
+    while k < number and spikes[k] < first + size:
+        fired += 1
+        if send and part.sets < part.sets_end:
+            add_emission(m, n, at + spikes[k] - first)
+            for d in range(part.sets, part.sets_end):
+                add_packet(m, n, m.sets[d], p)
+        k += 1
+    m.spikes[p] += fired
+    m.counts[Phase.FORWARD.value, n, Op.SPIKE.value] += fired
+
+
+@kernel
+def forward_step(m: Machine, act: Activity, slot: int, learn: bool, drop: Ints) -> None:
+    """Step `slot` of the forward phase: every neuron that has something to integrate is swept, spikes are sent."""
+    hw = m.hw[0]
+    open_step(m)
+    for n in range(hw.cores):
+        begin_node(m, n)
+        items = 0
+        counts = m.counts[Phase.FORWARD.value, n]
+        for k in range(m.core_ptr[n], m.core_ptr[n + 1]):
+            s = m.order[k]
+            p, size = m.slice[s].population, m.slice[s].size
+            if (p == 0 and slot == hw.steps) or (p > 0 and slot == 0):
+                continue
+            sweep_slice(m, act, n, s, slot, items, slot < hw.steps)
+            items += size
+            counts[Op.NEURON_READ.value] += size
+            counts[Op.NEURON_WRITE.value] += size
+            if p == 0:
+                counts[Op.ENCODE.value] += size
+                counts[Op.RANDOM_BIT.value] += 8 * size * hw.encoder
+            else:
+                counts[Op.SOMA_UPDATE.value] += size
+                counts[Op.ACCUMULATOR_READ.value] += size
+                counts[Op.ACCUMULATOR_WRITE.value] += size
+            if learn and drop[p] > 0 and slot == (0 if p == 0 else 1):
+                counts[Op.RANDOM_BIT.value] += 8 * size
+        if items > 0:
+            set_sweep(m, n, Unit.SOMA.value, items, hw.soma_cycles, 0, 0, hw.soma_latency)
+    close_step(m, Phase.FORWARD.value)
+
+
+@kernel
+def host_step(m: Machine, first: int, last: int) -> None:
+    """The host sends its packet groups first..last-1 (0: pixel values, 1: label, 2: learning rate)."""
+    hw = m.hw[0]
+    open_step(m)
+    begin_node(m, hw.cores)
+    low, high = m.host_ptr[first], m.host_ptr[last]
+    for k in range(low, high):
+        add_emission(m, hw.cores, k - low)
+        add_packet(m, hw.cores, m.host[k].set, m.host[k].kind)
+    set_sweep(m, hw.cores, Unit.HOST.value, high - low, 0, 0, 0, hw.host_latency)
+    close_step(m, Phase.IO.value)
+
+
+@kernel
+def readout_step(m: Machine) -> None:
+    """Inference only: every output neuron sends its spike count to the host."""
+    hw, top = m.hw[0], m.spikes.shape[0] - 1
+    open_step(m)
+    for n in range(hw.cores):
+        begin_node(m, n)
+        for k in range(m.core_ptr[n], m.core_ptr[n + 1]):
+            part = m.slice[m.order[k]]
+            if part.population == top:
+                for j in range(part.size):
+                    add_emission(m, n, j)
+                    add_packet(m, n, m.kinds[2], m.kinds[1])
+                m.counts[Phase.IO.value, n, Op.NEURON_READ.value] += part.size
+                set_sweep(m, n, Unit.SOMA.value, part.size, hw.soma_cycles, 0, 0, hw.soma_latency)
+    close_step(m, Phase.IO.value)

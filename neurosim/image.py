@@ -1,0 +1,209 @@
+"""The memory image: the placed program as plain integer arrays and timing numbers, and its mutable state."""
+
+import hashlib
+from dataclasses import dataclass, fields
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.errors import DataError
+from neurosim.learning import Formats
+
+__all__ = ["Hardware", "Image", "Kinds", "Quantisation", "Slices", "State"]
+
+Ints = NDArray[np.int64]
+
+
+class Hardware(NamedTuple):
+    """Timing and format numbers that the engines need, all integers; cycles unless the name says otherwise."""
+
+    cores: int
+    columns: int
+    rows: int
+    buffer_flits: int
+    routing_cycles: int
+    credit_cycles: int
+    link_cycles: int
+    two_stage: int
+    axon_fifo: int
+    synapse_queue: int
+    spike_queue: int
+    packet_queue: int
+    soma_cycles: int
+    soma_latency: int
+    packet_cycles: int
+    synapse_latency: int
+    barrier: int
+    tick_period: int  # 0: barrier synchronisation
+    host_router: int
+    host_latency: int
+    host_flit_cycles: int
+    weights_per_word: int
+    banks: int
+    ports: int
+    learning_lanes: int
+    slots_per_cycle: int
+    membrane_bits: int
+    steps: int
+    threshold: int
+    leak_shift: int
+    encoder: int  # 0 accumulate, 1 bernoulli
+    random_bits: int  # per written weight, 0 with rounding to nearest
+
+
+class Slices(NamedTuple):
+    """Parts of populations, each on one core; ordered by population, then by first neuron. int64[slices]."""
+
+    core: Ints
+    population: Ints
+    first: Ints
+    size: Ints
+    words: Ints  # words of one synapse row (0 for input slices)
+    ptr: Ints  # int64[populations + 1]: slices of population p are ptr[p]..ptr[p+1]-1
+    order: Ints  # slices sorted by core, then population: the order of a core's sweep
+    core_ptr: Ints  # int64[cores + 1] into `order`
+    set_ptr: Ints  # int64[slices + 1] into `sets`
+    sets: Ints  # destination sets that a spike of the slice is sent to, one packet each
+
+
+class Kinds(NamedTuple):
+    """What a packet is: forward(q) = q, error(q) = projections + q, then label, rate, readout, load..."""
+
+    flits: Ints  # [kinds]
+    phase: Ints  # [kinds]
+    axon: Ints  # [kinds, nodes] cycles of the tail at the axon unit
+    synapse: Ints  # [kinds, nodes] cycles at the synapse unit, 0: goes no further than the axon unit
+    ops: Ints  # [kinds, nodes, ops] accesses and operations of one delivered packet
+    learn_ops: Ints  # the same, in addition while learning (spike history)
+    label: int
+    rate: int
+    readout: int
+
+
+class Program(NamedTuple):
+    """Host packets of one sample, in order."""
+
+    load_set: Ints
+    load_kind: Ints
+    load_first: Ints
+    load_size: Ints
+    label_set: Ints
+    rate_set: Ints
+    readout_set: int
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """What became of real-valued weights: largest absolute rounding error and share clipped, per projection."""
+
+    projection: str
+    largest_error: float
+    clipped: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Image:
+    """Everything that an engine needs, as arrays. `digest()` identifies it."""
+
+    name: str
+    hardware: Hardware
+    sizes: Ints  # [populations]
+    slices: Slices
+    ports: NDArray[np.uint8]  # [destination sets, routers]: bit o set = forward to output o
+    kinds: Kinds
+    program: Program
+    whole: NDArray[np.bool_]  # [projections]: the post population lies on one core
+    drop: Ints  # [populations]: a neuron is silenced if a random byte lies below this
+    amplitude: Ints  # [populations]: spike amplitude / 256 while learning (1 / (1 - dropout))
+    rule: ModuleType
+    constants: Any  # the rule's Constants
+    formats: Formats
+    weight_limits: tuple[int, int]
+
+    @property
+    def nodes(self) -> int:
+        """Cores and the host."""
+        return self.hardware.cores + 1
+
+    @property
+    def offsets(self) -> Ints:
+        """Start of each projection's [pre, post] matrix in the flat weight array."""
+        return np.concatenate([[0], np.cumsum(self.sizes[:-1] * self.sizes[1:])])
+
+    def digest(self) -> str:
+        """SHA-256 of all numbers in the image, in hex."""
+        sha = hashlib.sha256()
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, ModuleType):
+                sha.update(value.__name__.rpartition(".")[2].encode())
+                continue
+            parts = value if isinstance(value, tuple) else (value,)
+            for part in parts:
+                sha.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
+        return sha.hexdigest()
+
+    def rate(self, lr: float) -> int:
+        """Real learning rate -> contents of the chip's rate register."""
+        return int(self.rule.rate(lr, self.formats))
+
+    def new_state(self, seed: int, weights: list[NDArray[np.float64]] | None = None) -> "State":
+        """Initial state: the given real weights (post, pre) quantised, or N(0, sqrt(2 / fan-in)) from the seed."""
+        if weights is None:
+            weights = self.random_weights(seed)
+        flat, _ = self.quantise(weights)
+        return State(seed=seed, weights=flat, pointers=np.zeros((self.hardware.cores, 5), np.int64), cycle=0)
+
+    def random_weights(self, seed: int) -> list[NDArray[np.float64]]:
+        """Kaiming-normal weights in real units, (post, pre) per projection (local_rules.md A.3)."""
+        rng = np.random.Generator(np.random.PCG64([seed, 0x57]))
+        pairs = zip(self.sizes[:-1], self.sizes[1:], strict=True)
+        return [rng.normal(0.0, np.sqrt(2.0 / pre), (post, pre)) for pre, post in pairs]
+
+    def quantise(self, weights: list[NDArray[np.float64]]) -> tuple[NDArray[Any], list[Quantisation]]:
+        """Real weights (post, pre) -> the chip's flat integers, and a report of rounding and clipping.
+
+        Raises DataError if the number or the shape of the matrices is not that of the network.
+        """
+        shapes = [(int(b), int(a)) for a, b in zip(self.sizes[:-1], self.sizes[1:], strict=True)]
+        if [w.shape for w in weights] != shapes:
+            raise DataError(f"weights: expected shapes {shapes} (post, pre), got {[w.shape for w in weights]}")
+        dtype = np.int16 if self.formats.weight_bits <= 16 else np.int32
+        low, high = self.weight_limits
+        scale = 2.0**self.formats.weight_fraction_bits
+        parts, report = [], []
+        for q, matrix in enumerate(weights):
+            exact = matrix * scale
+            rounded = np.rint(exact)
+            kept = np.clip(rounded, low, high)
+            clipped = int(np.count_nonzero(rounded != kept))
+            error = float(np.max(np.abs(kept - exact), initial=0.0) / scale)
+            report.append(Quantisation(f"W{q + 1}", error, clipped, matrix.size))
+            parts.append(kept.T.astype(dtype).ravel())
+        return np.concatenate(parts), report
+
+    def weights(self, state: "State") -> list[NDArray[np.float64]]:
+        """Weights of a state in real units, (post, pre) per projection."""
+        result = []
+        for q, start in enumerate(self.offsets[:-1]):
+            pre, post = int(self.sizes[q]), int(self.sizes[q + 1])
+            block = state.weights[start : start + pre * post].reshape(pre, post)
+            result.append(block.T / 2.0**self.formats.weight_fraction_bits)
+        return result
+
+
+@dataclass
+class State:
+    """What changes while a chip runs: weights, router pointers, the clock. Copy it to branch a run."""
+
+    seed: int
+    weights: NDArray[Any]  # int16 or int32, flat: [pre, post] per projection
+    pointers: Ints  # [routers, outputs]: round-robin pointers survive the barrier
+    cycle: int
+
+    def copy(self) -> "State":
+        """An independent copy."""
+        return State(self.seed, self.weights.copy(), self.pointers.copy(), self.cycle)

@@ -1,0 +1,143 @@
+"""Compiled integer kernels: the decorator, saturation, and counter-based random numbers.
+
+The only module that imports numba. Its disk cache does not notice edits in other files, so the cache
+folder is named after a hash of all sources of the package: another source, another folder.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numba
+import numpy as np
+from platformdirs import user_cache_dir
+
+__all__ = [
+    "cache_for",
+    "cache_is_warm",
+    "draw32",
+    "first_bit",
+    "inlined",
+    "kernel",
+    "saturate",
+    "source_hash",
+    "stream_key",
+]
+
+
+def source_hash() -> str:
+    """Hash of all Python sources of the package (16 hex digits): names the cache and marks results."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> Path:
+    root = Path(user_cache_dir("neurosim")) / "jit"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if not os.access(root, os.W_OK):
+            raise OSError
+    except OSError:
+        root = Path(tempfile.gettempdir()) / f"neurosim-jit-{os.getuid() if hasattr(os, 'getuid') else 0}"
+        root.mkdir(parents=True, exist_ok=True)
+    folder = root / source_hash()
+    if not folder.exists():
+        older = sorted((p for p in root.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)
+        for stale in older[:-4]:
+            shutil.rmtree(stale, ignore_errors=True)
+        folder.mkdir(exist_ok=True)
+    return folder
+
+
+_FOLDER = _cache_folder()
+numba.config.CACHE_DIR = str(_FOLDER)
+
+
+def cache_is_warm() -> bool:
+    """True if kernels of exactly these sources were compiled before on this machine."""
+    return any(_FOLDER.rglob("*.nbc"))
+
+
+@contextmanager
+def cache_for(plugin: ModuleType) -> Iterator[None]:
+    """Kernels defined inside are cached apart, under the name and the source of `plugin`."""
+    source = Path(plugin.__file__ or "").read_bytes() if plugin.__file__ else b""
+    name = f"{plugin.__name__.rpartition('.')[2]}-{hashlib.sha256(source).hexdigest()[:12]}"
+    numba.config.CACHE_DIR = str(_FOLDER / name)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = str(_FOLDER)
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function` on first call (nopython, cached on disk, integers only by convention)."""
+    compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True, _nrt=False)(function)
+    return compiled
+
+
+@kernel
+def saturate(value: int, bits: int) -> int:
+    """Clamp `value` to the range of a signed word of `bits` bits."""
+    limit = np.int64(1) << (bits - 1)
+    return max(-limit, min(limit - 1, value))
+
+
+@kernel
+def _mix(value: int) -> int:
+    # The finaliser of splitmix64: a bijection of 64-bit words with full avalanche.
+    z = np.uint64(value)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@kernel
+def stream_key(seed: int, stream: int, tick: int, index: int) -> int:
+    """A 32-bit key of one random stream: hash(seed, stream, tick, index), the rule 7 of the contract."""
+    z = _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
+    z = _mix(z + np.uint64(stream) * np.uint64(0xD1B54A32D192ED03))
+    z = _mix(z + np.uint64(tick) * np.uint64(0x8CB92BA72F3D8DD7))
+    z = _mix(z + np.uint64(index) * np.uint64(0xABC98388FB8FAC03))
+    return np.uint32(z >> np.uint64(32))
+
+
+@kernel
+def draw32(key: int, counter: int) -> int:
+    """The random word number `counter` (32 bits) of the stream `key`."""
+    # 32-bit multiplications only: the compiler turns a loop of draws into vector code.
+    x = np.uint32(np.uint32(key) ^ np.uint32(np.uint32(counter) * np.uint32(0x9E3779B9)))
+    x = np.uint32(x ^ (x >> np.uint32(16)))
+    x = np.uint32(x * np.uint32(0x21F0AAAD))
+    x = np.uint32(x ^ (x >> np.uint32(15)))
+    x = np.uint32(x * np.uint32(0x735A2D97))
+    return np.uint32(x ^ (x >> np.uint32(15)))
+
+
+_DE_BRUIJN = np.zeros(64, np.int64)
+for _i in range(64):
+    _DE_BRUIJN[((0x03F79D71B4CB0A89 << _i) & 0xFFFFFFFFFFFFFFFF) >> 58] = _i
+
+
+@kernel
+def first_bit(word: int) -> int:
+    """Number of the lowest set bit of a non-zero 64-bit word (numba offers no public instruction)."""
+    w = np.uint64(word)
+    low = w & (~w + np.uint64(1))
+    return _DE_BRUIJN[np.int64((low * np.uint64(0x03F79D71B4CB0A89)) >> np.uint64(58))]
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `kernel`, copied into its caller: for parts of a loop that is hot and takes many arrays."""
+    compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True, _nrt=False, inline="always")(function)
+    return compiled

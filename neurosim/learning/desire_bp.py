@@ -1,0 +1,173 @@
+"""Desire back-propagation (Gerlinghoff et al. 2022, arXiv 2211.05412): STDP steered by ternary desires.
+
+Specification: specs/local_rules.md, part A (exact with respect to the authors' released code). After the
+forward phase each output neuron wants to fire more (+1), less (-1) or does not care (0). A hidden neuron
+takes the thresholded sign of what the layer above wants from it. A synapse then adds
+``desire * rate * sum over post spikes of the pre trace`` to its weight, once per sample.
+
+Every kernel sees numbers of one synapse or one neuron only; `c` holds constants that are the same everywhere.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+from typing import NamedTuple
+
+from neurosim.errors import ConfigError
+from neurosim.kernel import kernel
+from neurosim.learning import Card, Formats
+
+TITLE = "Desire back-propagation"
+SOURCE = "Gerlinghoff, Luo, Goh, Wong 2022, arXiv 2211.05412; exact with respect to the released code"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Hyper-parameters in real units; the defaults are the authors' (local_rules.md A.3)."""
+
+    steps: int = 20
+    margin: int = 4
+    threshold: float = 1.0
+    leak_shift: int = 2
+    theta_output: float = 0.30
+    theta_hidden: float = 0.05
+    weight_limit: float = 2.0
+
+
+class Constants(NamedTuple):
+    """What the circuits hold in registers (integers)."""
+
+    target: int  # spikes that the label's neuron should fire: steps - margin
+    more_below: int  # the label's neuron wants more below this count
+    less_from: int  # another output neuron wants less from this count on
+    hidden_threshold: int  # on the magnitude of the error sum, in weight LSB x target
+    trace_shift: int
+    trace_unit: int  # 1.0 in the trace format
+    trace_limit: int
+    update_shift: int  # fraction bits of credit x rate
+    random_bits: int
+    stochastic: int
+    weight_max: int
+    weight_min: int
+
+
+def quantise(settings: Settings, formats: Formats) -> Constants:
+    """Settings in real units -> register contents in the chip's formats.
+
+    Raises ConfigError if the target count is not positive.
+    """
+    target = settings.steps - settings.margin
+    if target < 1:
+        raise ConfigError(
+            f"settings.margin: expected less than steps = {settings.steps}, got {settings.margin}"
+        )
+    theta_output = Fraction(str(settings.theta_output))
+    theta_hidden = Fraction(str(settings.theta_hidden))
+    limit = round(settings.weight_limit * 2**formats.weight_fraction_bits)
+    widest = 2 ** (formats.weight_bits - 1)
+    return Constants(
+        target=target,
+        more_below=ceil(target * (1 - theta_output)),
+        less_from=floor(target * theta_output) + 1,
+        hidden_threshold=ceil(theta_hidden * target * 2**formats.weight_fraction_bits),
+        trace_shift=settings.leak_shift,
+        trace_unit=2**formats.trace_fraction_bits,
+        trace_limit=2**formats.trace_bits - 1,
+        update_shift=formats.trace_fraction_bits + formats.rate_fraction_bits,
+        random_bits=formats.random_bits,
+        stochastic=int(formats.stochastic),
+        weight_max=min(limit, widest - 1),
+        weight_min=max(-limit, -widest),
+    )
+
+
+def rate(lr: float, formats: Formats) -> int:
+    """Learning rate (weight per unit of trace and post spike) -> contents of the rate register."""
+    return round(lr * 2**formats.weight_fraction_bits * 2**formats.rate_fraction_bits)
+
+
+@kernel
+def output_symbol(count: int, is_label: int, c: Constants) -> int:
+    """Desire of an output neuron from its own spike count and its own teacher bit (A.7)."""
+    if is_label != 0:
+        return 1 if count < c.more_below else 0
+    return -1 if count >= c.less_from else 0
+
+
+@kernel
+def hidden_symbol(error_sum: int, c: Constants) -> int:
+    """Desire of a hidden neuron: the sign of its error sum, if that is large enough (A.8)."""
+    if error_sum >= c.hidden_threshold:
+        return 1
+    if -error_sum >= c.hidden_threshold:
+        return -1
+    return 0
+
+
+@kernel
+def magnitude(symbol: int, count: int, c: Constants) -> int:
+    """How far the neuron is from what it wants, in spikes: the factor of its weights in A.8."""
+    return abs((c.target if symbol > 0 else 0) - count)
+
+
+@kernel
+def on_slot(trace: int, spike: int, c: Constants) -> int:
+    """Trace of an axon after one more stored slot: leak, then add the slot's spike (A.9)."""
+    return min(trace - (trace >> c.trace_shift) + spike * c.trace_unit, c.trace_limit)
+
+
+@kernel
+def on_post(credit: int, trace: int, c: Constants) -> int:
+    """Credit of a synapse at a post spike: the trace is added."""
+    return credit + trace
+
+
+@kernel
+def on_update(weight: int, credit: int, symbol: int, rate: int, random: int, c: Constants) -> int:
+    """New weight: a rounded step of rate x credit in the direction of the desire, saturating (A.9, A.11).
+
+    `random` is a uniform 32-bit word, of which the circuit uses the upper `random_bits`.
+    """
+    step = credit * rate
+    if c.stochastic != 0:
+        noise = random >> (32 - c.random_bits)
+        if c.update_shift >= c.random_bits:
+            step += noise << (c.update_shift - c.random_bits)
+        else:
+            step += noise >> (c.random_bits - c.update_shift)
+    elif c.update_shift > 0:
+        step += 1 << (c.update_shift - 1)
+    return max(c.weight_min, min(c.weight_max, weight + symbol * (step >> c.update_shift)))
+
+
+def card(formats: Formats, settings: Settings) -> Card:
+    """The hardware that the rule asks for (A.11)."""
+    count_bits = settings.steps.bit_length()
+    return Card(
+        synapse_bits=0,
+        neuron_bits=settings.steps + count_bits + 2 + 1 + formats.error_bits,
+        axon_bits=settings.steps,
+        history_bits=settings.steps,
+        random_bits_per_write=formats.random_bits if formats.stochastic else 0,
+        backward_path=True,
+        online_in_time=False,
+        phases=("forward", "error", "update"),
+        operators=(
+            "count comparator",
+            "weight x 5-bit multiplier and adder (error)",
+            "trace: shift, subtract, add",
+            "credit adder",
+            "credit x rate multiplier, rounding, saturating adder",
+        ),
+        accesses=(
+            ("forward", "per spike and post core: 1 axon read, 1 axon write (history)"),
+            (
+                "error",
+                "per core with a desire: every neuron word once, and of every row the words with a desire",
+            ),
+            (
+                "update",
+                "every neuron and axon word once; per active row and word: 1 synapse read, 1 synapse write",
+            ),
+        ),
+    )

@@ -1,0 +1,245 @@
+"""Placement: (Network, Chip, rule) -> Image. Fills cores, proves ranges, builds axon, route and timing tables."""
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from neurosim.chip import Chip
+from neurosim.errors import PlacementError
+from neurosim.image import Image
+from neurosim.learning import Formats
+from neurosim.network import ENCODERS, Network
+from neurosim.occupancy import EMPTY, RESOURCES, Demand, capacity, slice_demand
+from neurosim.tables import Part, hardware, kinds, program, routes, slice_table
+
+__all__ = ["Occupancy", "formats", "occupancy", "partition", "place"]
+
+
+@dataclass(frozen=True)
+class Occupancy:
+    """One core: which neurons lie on it, and used / offered of each resource."""
+
+    core: int
+    parts: tuple[str, ...]
+    used: tuple[int, ...]
+    offered: tuple[int, ...]
+
+
+def formats(chip: Chip) -> Formats:
+    """The number formats of a chip."""
+    core, learning = chip.core, chip.core.learning
+    return Formats(
+        weight_bits=core.synapse.weight_bits,
+        weight_fraction_bits=core.synapse.weight_fraction_bits,
+        membrane_bits=core.neuron.membrane_bits,
+        trace_bits=learning.trace_bits,
+        trace_fraction_bits=learning.trace_fraction_bits,
+        error_bits=learning.error_bits,
+        rate_fraction_bits=learning.rate_fraction_bits,
+        random_bits=learning.random_bits,
+        stochastic=learning.rounding == "stochastic",
+    )
+
+
+def core_order(chip: Chip) -> list[int]:
+    """Cores along a snake through the mesh, so that consecutive ones are neighbours."""
+    columns, rows = chip.noc.columns, chip.noc.rows
+    return [y * columns + (x if y % 2 == 0 else columns - 1 - x) for y in range(rows) for x in range(columns)]
+
+
+def _demands(network: Network, chip: Chip, p: int, neurons: int) -> Demand:
+    fan_in = network.sizes[p - 1] if p > 0 else 0
+    # Before placement the number of destinations is not known; the tables refuse an overflow later.
+    return slice_demand(chip, neurons, fan_in, 1)
+
+
+def _fits(network: Network, chip: Chip, p: int, used: Demand) -> int:
+    """Largest number of neurons of population p that still fits on a core with `used` occupied."""
+    low, high = 0, network.sizes[p]
+    room = capacity(chip)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if (used + _demands(network, chip, p, middle)).excess(room):
+            high = middle - 1
+        else:
+            low = middle
+    return low
+
+
+def partition(network: Network, chip: Chip) -> list[Part]:
+    """Cut populations into parts and give each a core.
+
+    Each population gets cores of its own, as few as can hold it, in equal parts; if the chip has too few
+    cores for that, cores are filled to the brim in order, shared between populations.
+    Raises PlacementError that names the population, the memory that is full and by how much.
+    """
+    order = core_order(chip)
+    needed = []
+    for p, population in enumerate(network.populations):
+        most = _fits(network, chip, p, EMPTY)
+        if most == 0:
+            one = _demands(network, chip, p, 1)
+            raise PlacementError(_too_big(population.name, one, chip))
+        needed.append(-(-population.size // most))
+    if sum(needed) <= chip.cores:
+        parts, at = [], 0
+        for p, count in enumerate(needed):
+            size, bounds = network.sizes[p], [network.sizes[p] * i // count for i in range(count + 1)]
+            assert bounds[-1] == size
+            for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+                parts.append(Part(order[at], p, first, last - first))
+                at += 1
+        return parts
+    return _fill(network, chip, order, needed)
+
+
+def _fill(network: Network, chip: Chip, order: list[int], needed: list[int]) -> list[Part]:
+    used = dict.fromkeys(order, EMPTY)
+    parts = []
+    for p, population in enumerate(network.populations):
+        first = 0
+        for core in order:
+            count = min(_fits(network, chip, p, used[core]), population.size - first)
+            if count > 0:
+                used[core] = used[core] + _demands(network, chip, p, count)
+                parts.append(Part(core, p, first, count))
+                first += count
+        if first < population.size:
+            raise PlacementError(_chip_full(network, chip, p, first, needed))
+    return parts
+
+
+def _too_big(name: str, one: Demand, chip: Chip) -> str:
+    room = capacity(chip)
+    full = [
+        f"{resource}: needs {asked}, a core of {chip.name} has {free}"
+        for resource, asked, free in zip(RESOURCES, one.amounts, room.amounts, strict=True)
+        if asked > free
+    ]
+    return f"one neuron of population '{name}' does not fit on an empty core: " + "; ".join(full)
+
+
+def _chip_full(network: Network, chip: Chip, p: int, placed: int, needed: list[int]) -> str:
+    lines = [
+        f"population '{network.populations[p].name}': {placed} of {network.sizes[p]} neurons placed, "
+        f"then all {chip.cores} cores of {chip.name} were full"
+    ]
+    for q, population in enumerate(network.populations):
+        whole = _demands(network, chip, q, population.size).amounts
+        room = capacity(chip).amounts
+        tight = max(range(4), key=lambda r: whole[r] / room[r])
+        lines.append(
+            f"  {population.name}: {population.size} neurons fill {needed[q]} core(s), limited by "
+            f"{RESOURCES[tight]} ({whole[tight]} needed, {room[tight]} a core)"
+        )
+    lines.append(f"  together {sum(needed)} cores; the chip has {chip.cores}: take a larger chip or memory")
+    return "\n".join(lines)
+
+
+def _prove_ranges(network: Network, chip: Chip, rule_limit: int, magnitude: int) -> None:
+    core, problems = chip.core, []
+    for projection in network.projections:
+        pre, post = network.populations[projection.pre], network.populations[projection.post]
+        need = (pre.size * rule_limit).bit_length() + 1
+        if need > core.accumulator.bits:
+            problems.append(
+                f"accumulators: {pre.size} weights into '{post.name}' can sum to {need} bits, "
+                f"core.accumulator.bits is {core.accumulator.bits}"
+            )
+        need = (post.size * rule_limit * magnitude).bit_length() + 1
+        if projection.pre > 0 and need > core.learning.error_bits:
+            problems.append(
+                f"error sums: {post.size} weights back to '{pre.name}' can sum to {need} bits, "
+                f"core.learning.error_bits is {core.learning.error_bits}"
+            )
+    if problems:
+        raise PlacementError("\n".join(problems))
+
+
+def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
+    core, problems = chip.core, []
+    name = rule.__name__.rpartition(".")[2]
+    card = rule.card(formats(chip), settings)
+    if name not in core.learning.circuits:
+        have = ", ".join(core.learning.circuits) or "none"
+        problems.append(f"rule '{name}' needs its circuit on the core; core.learning.circuits has: {have}")
+    if card.history_bits > core.learning.history_bits:
+        problems.append(
+            f"spike history: the rule stores {card.history_bits} slots, "
+            f"core.learning.history_bits is {core.learning.history_bits}"
+        )
+    need = card.neuron_bits + core.neuron.membrane_bits
+    if need > core.neuron.word_bits:
+        problems.append(f"neuron word: {need} bits of state, core.neuron.word_bits is {core.neuron.word_bits}")
+    address = (core.synapse.capacity_kib * 8192 // core.synapse.word_bits).bit_length()
+    need = address + card.axon_bits
+    if need > core.axon.entry_bits:
+        problems.append(
+            f"axon entry: row address and history take {need} bits, core.axon.entry_bits is {core.axon.entry_bits}"
+        )
+    if problems:
+        raise PlacementError("\n".join(problems))
+
+
+def place(
+    network: Network,
+    chip: Chip,
+    rule: ModuleType,
+    settings: Any = None,
+    *,
+    dropout_input: float = 0.0,
+    dropout_hidden: float = 0.0,
+    learning: bool = True,
+) -> Image:
+    """Place `network` on `chip` for `rule` (its `settings` in real units; None: the rule's defaults).
+
+    `learning=False` places for inference only: the chip then needs no learning circuit.
+    Raises PlacementError with everything that does not fit, naming memory, need and capacity.
+    """
+    settings = rule.Settings() if settings is None else settings
+    form = formats(chip)
+    constants = rule.quantise(settings, form)
+    if settings.steps > 60:
+        raise PlacementError(f"settings.steps: at most 60 time steps a sample, got {settings.steps}")
+    if learning:
+        _check_learning(chip, rule, settings)
+    low, high = int(constants.weight_min), int(constants.weight_max)
+    _prove_ranges(network, chip, max(-low, high), settings.steps)
+    parts = partition(network, chip)
+    slices = slice_table(network, chip, parts, form)
+    ports, slices = routes(network, chip, slices)
+    kind_table = kinds(network, chip, slices)
+    sizes = np.array(network.sizes, np.int64)
+    drop = [round(dropout_input * 256)] + [round(dropout_hidden * 256)] * (len(sizes) - 2) + [0]
+    return Image(
+        name=f"{'-'.join(map(str, network.sizes))} on {chip.name}",
+        hardware=hardware(chip, settings, ENCODERS.index(network.populations[0].neuron)),
+        sizes=sizes,
+        slices=slices,
+        ports=ports,
+        kinds=kind_table,
+        program=program(network, chip, slices, kind_table),
+        whole=np.array([np.sum(slices.population == q + 1) == 1 for q in range(len(sizes) - 1)]),
+        drop=np.array(drop, np.int64),
+        amplitude=np.array([round(65536 / (256 - d)) for d in drop], np.int64),
+        rule=rule,
+        constants=constants,
+        formats=form,
+        weight_limits=(low, high),
+    )
+
+
+def occupancy(network: Network, chip: Chip) -> list[Occupancy]:
+    """Occupancy of every core of `chip` with `network` on it. Raises PlacementError as `place` does."""
+    parts = partition(network, chip)
+    rows = []
+    for core in range(chip.cores):
+        used, names = EMPTY, []
+        for part in (part for part in parts if part.core == core):
+            used = used + _demands(network, chip, part.population, part.size)
+            name = network.populations[part.population].name
+            names.append(f"{name}[{part.first}:{part.first + part.size}]")
+        rows.append(Occupancy(core, tuple(names), used.amounts, capacity(chip).amounts))
+    return rows

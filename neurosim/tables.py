@@ -1,0 +1,262 @@
+"""The tables of an image: slices, routes, packet kinds, host program. Built by placement, read by engines."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.chip import Chip
+from neurosim.engine.contract import ceil_div, row_cycles
+from neurosim.errors import PlacementError
+from neurosim.image import Hardware, Ints, Kinds, Program, Slices
+from neurosim.learning import Formats
+from neurosim.network import Network
+from neurosim.ops import Op, Phase
+from neurosim.routing import xy
+
+__all__ = ["Part", "hardware", "kinds", "program", "routes", "slice_table"]
+
+
+class Part(NamedTuple):
+    """Neurons first..first+size-1 of a population on one core."""
+
+    core: int
+    population: int
+    first: int
+    size: int
+
+
+def hardware(chip: Chip, settings: Any, encoder: int) -> Hardware:
+    """The timing and format numbers of a chip."""
+    core, noc = chip.core, chip.noc
+    stochastic = core.learning.rounding == "stochastic"
+    return Hardware(
+        cores=chip.cores,
+        columns=noc.columns,
+        rows=noc.rows,
+        buffer_flits=noc.router.buffer_flits,
+        routing_cycles=noc.router.routing_cycles,
+        credit_cycles=noc.router.credit_cycles,
+        link_cycles=noc.link.latency_cycles,
+        two_stage=int(noc.router.arrangement == "two_stage"),
+        axon_fifo=core.axon.fifo_flits,
+        synapse_queue=core.synapse.queue_packets,
+        spike_queue=core.soma.queue_spikes,
+        packet_queue=core.packetiser.queue_packets,
+        soma_cycles=core.soma.cycles_per_neuron,
+        soma_latency=core.soma.latency_cycles,
+        packet_cycles=core.packetiser.cycles_per_packet,
+        synapse_latency=core.synapse.latency_cycles,
+        barrier=chip.sync.latency_cycles,
+        tick_period=chip.sync.period_cycles or 0,
+        host_router=chip.host.router,
+        host_latency=chip.host.latency_cycles,
+        host_flit_cycles=chip.host.cycles_per_flit,
+        weights_per_word=core.synapse.word_bits // core.synapse.weight_bits,
+        banks=core.synapse.banks,
+        ports=core.synapse.ports,
+        learning_lanes=core.learning.lanes,
+        slots_per_cycle=core.learning.slots_per_cycle,
+        membrane_bits=core.neuron.membrane_bits,
+        steps=settings.steps,
+        threshold=round(settings.threshold * 2**core.synapse.weight_fraction_bits),
+        leak_shift=settings.leak_shift,
+        encoder=encoder,
+        random_bits=core.learning.random_bits if stochastic else 0,
+    )
+
+
+def _ints(values: Any) -> Ints:
+    return np.asarray(list(values), np.int64)
+
+
+def slice_table(network: Network, chip: Chip, parts: list[Part], form: Formats) -> Slices:
+    """Parts as arrays (destination sets still empty)."""
+    parts = sorted(parts, key=lambda part: (part.population, part.first))
+    populations = _ints(part.population for part in parts)
+    cores = _ints(part.core for part in parts)
+    per_word = chip.core.synapse.word_bits // form.weight_bits
+    count = len(network.sizes)
+    return Slices(
+        core=cores,
+        population=populations,
+        first=_ints(part.first for part in parts),
+        size=_ints(part.size for part in parts),
+        words=_ints(-(-part.size // per_word) if part.population else 0 for part in parts),
+        ptr=np.searchsorted(populations, np.arange(count + 1)).astype(np.int64),
+        order=np.argsort(cores, kind="stable").astype(np.int64),
+        core_ptr=np.searchsorted(np.sort(cores), np.arange(chip.cores + 1)).astype(np.int64),
+        set_ptr=np.zeros(len(parts) + 1, np.int64),
+        sets=np.zeros(0, np.int64),
+    )
+
+
+def _mark(ports: NDArray[np.uint8], start: int, node: int, chip: Chip) -> None:
+    """Add the way from router `start` to `node` to one destination set."""
+    columns, rows = chip.noc.columns, chip.noc.rows
+    target = chip.host.router if node == chip.cores else node
+    at = start
+    while (port := xy.output(at, target, columns)) != xy.LOCAL:
+        ports[at] |= 1 << port
+        after = xy.neighbour(at, port, columns, rows)
+        assert after is not None
+        dead = {tuple(sorted(link)) for link in chip.noc.dead_links}
+        if tuple(sorted((at, after))) in dead:
+            raise PlacementError(
+                f"xy routing from core {start} to core {target} needs the link {at}-{after}, "
+                "which noc.dead_links declares dead"
+            )
+        at = after
+    ports[at] |= 1 << (xy.WEST if node == chip.cores else xy.LOCAL)
+
+
+def _unicast_ports(chip: Chip) -> NDArray[np.uint8]:
+    """Destination sets 0..cores: one node each, valid from any router (dead links are checked by `_mark`)."""
+    ports = np.zeros((chip.cores + 1, chip.cores), np.uint8)
+    for node in range(chip.cores + 1):
+        target = chip.host.router if node == chip.cores else node
+        for router in range(chip.cores):
+            port = xy.output(router, target, chip.noc.columns)
+            if port == xy.LOCAL and node == chip.cores:
+                port = xy.WEST
+            ports[node, router] = 1 << port
+    return ports
+
+
+def routes(network: Network, chip: Chip, slices: Slices) -> tuple[NDArray[np.uint8], Slices]:
+    """Destination sets of all slices: one unicast set per post core, or one multicast set.
+
+    Raises PlacementError if a way crosses a dead link or a route table overflows.
+    """
+    rows = [_unicast_ports(chip)]
+    sets: list[int] = []
+    set_ptr = [0]
+    top = len(network.sizes) - 1
+    host = slice_cores(slices, 0) + slice_cores(slices, top)
+    for core in host:
+        way = np.zeros(chip.cores, np.uint8)
+        _mark(way, core, chip.cores, chip)
+        _mark(way, chip.host.router, core, chip)
+    for s, core in enumerate(slices.core):
+        p = int(slices.population[s])
+        targets = slice_cores(slices, p + 1) if p < top else []
+        ways = np.zeros((len(targets), chip.cores), np.uint8)
+        for way, target in zip(ways, targets, strict=True):
+            _mark(way, int(core), target, chip)
+            _mark(np.zeros(chip.cores, np.uint8), target, int(core), chip)  # the way back of the error
+        if chip.noc.multicast and len(targets) > 1:
+            sets.append(sum(len(block) for block in rows))
+            rows.append(np.bitwise_or.reduce(ways, axis=0, keepdims=True))
+        else:
+            sets.extend(targets)
+        set_ptr.append(len(sets))
+    _check_routes(chip, slices, set_ptr)
+    return np.concatenate(rows), slices._replace(set_ptr=_ints(set_ptr), sets=_ints(sets))
+
+
+def slice_cores(slices: Slices, p: int) -> list[int]:
+    """Cores of population p, in the order of its slices."""
+    return [int(core) for core in slices.core[slices.population == p]]
+
+
+def _check_routes(chip: Chip, slices: Slices, set_ptr: list[int]) -> None:
+    for core in range(chip.cores):
+        mine = [s for s in range(len(slices.core)) if slices.core[s] == core]
+        need = sum(set_ptr[s + 1] - set_ptr[s] + (1 if slices.population[s] else 0) for s in mine)
+        if need > chip.core.packetiser.route_entries:
+            raise PlacementError(
+                f"core {core}: {need} route entries needed, "
+                f"core.packetiser.route_entries is {chip.core.packetiser.route_entries}"
+            )
+
+
+def _flits(chip: Chip, payload_bits: int) -> int:
+    return int(ceil_div(chip.noc.header_bits + payload_bits, chip.noc.link.width_bits))
+
+
+def kinds(network: Network, chip: Chip, slices: Slices) -> Kinds:
+    """The packet kinds: flits, phase, service cycles and accesses at every node that may receive them."""
+    core, nodes, projections = chip.core, chip.cores + 1, len(network.projections)
+    neuron_address = (core.neuron.entries - 1).bit_length()
+    axon_address = (core.axon.entries - 1).bit_length()
+    per_packet = chip.host.values_per_packet
+    load = 2 * projections + 3
+    count = load + per_packet
+    table = Kinds(
+        flits=np.ones(count, np.int64),
+        phase=np.full(count, Phase.IO, np.int64),
+        axon=np.ones((count, nodes), np.int64),
+        synapse=np.zeros((count, nodes), np.int64),
+        ops=np.zeros((count, nodes, len(Op)), np.int64),
+        learn_ops=np.zeros((count, nodes, len(Op)), np.int64),
+        label=2 * projections,
+        rate=2 * projections + 1,
+        readout=2 * projections + 2,
+    )
+    for q in range(projections):
+        _forward_kind(table, q, chip, slices, axon_address)
+        _error_kind(table, q, projections, chip, slices, neuron_address)
+    for kind, bits in ((table.label, 16), (table.rate, 32)):
+        table.flits[kind] = _flits(chip, bits)
+        table.ops[kind, :-1, Op.REGISTER_WRITE] = 1
+    table.flits[table.readout] = _flits(chip, neuron_address + core.learning.history_bits.bit_length())
+    for values in range(1, per_packet + 1):  # kind load + values - 1 carries that many pixel values
+        kind = load + values - 1
+        table.flits[kind] = _flits(chip, neuron_address + 8 * values)
+        table.axon[kind, :-1] = values
+        table.ops[kind, :-1, Op.NEURON_WRITE] = values
+    table.axon[:, -1] = chip.host.cycles_per_flit
+    return table
+
+
+def _forward_kind(table: Kinds, q: int, chip: Chip, slices: Slices, address: int) -> None:
+    core = chip.core
+    table.flits[q] = _flits(chip, address)
+    table.phase[q] = Phase.FORWARD
+    for s in np.flatnonzero(slices.population == q + 1):
+        node, words, size = int(slices.core[s]), int(slices.words[s]), int(slices.size[s])
+        table.axon[q, node] = core.axon.lookup_cycles
+        table.synapse[q, node] = row_cycles(
+            words, size, core.synapse.banks, core.synapse.ports, core.synapse.lanes
+        )
+        ops = table.ops[q, node]
+        ops[Op.AXON_READ] = 1
+        ops[Op.SYNAPSE_READ] = words
+        ops[Op.SYNAPSE_ADD] = ops[Op.ACCUMULATOR_READ] = ops[Op.ACCUMULATOR_WRITE] = size
+        table.learn_ops[q, node, Op.AXON_WRITE] = 1
+
+
+def _error_kind(table: Kinds, q: int, projections: int, chip: Chip, slices: Slices, address: int) -> None:
+    """A ternary desire (2 bits) if the layer above lies on one core, a partial sum otherwise."""
+    kind = projections + q
+    whole = int(np.sum(slices.population == q + 1)) == 1
+    table.flits[kind] = _flits(chip, address + (2 if whole else chip.core.learning.error_bits))
+    table.phase[kind] = Phase.ERROR
+    for node in slice_cores(slices, q):
+        table.axon[kind, node] = 2  # read, then write of the neuron word
+        ops = table.ops[kind, node]
+        ops[Op.NEURON_READ] = ops[Op.NEURON_WRITE] = 1
+        ops[Op.ERROR_ADD] = 0 if whole else 1
+
+
+def program(network: Network, chip: Chip, slices: Slices, table: Kinds) -> Program:
+    """What the host sends in each sample: pixel values, then (training) the label and the learning rate."""
+    per_packet = chip.host.values_per_packet
+    load_base = table.readout + 1
+    load: list[tuple[int, int, int, int]] = []
+    for s in np.flatnonzero(slices.population == 0):
+        core, first, size = int(slices.core[s]), int(slices.first[s]), int(slices.size[s])
+        for at in range(0, size, per_packet):
+            values = min(per_packet, size - at)
+            load.append((core, load_base + values - 1, first + at, values))
+    learners = sorted({int(c) for c, p in zip(slices.core, slices.population, strict=True) if p > 0})
+    columns = list(zip(*load, strict=True))
+    return Program(
+        load_set=_ints(columns[0]),
+        load_kind=_ints(columns[1]),
+        load_first=_ints(columns[2]),
+        load_size=_ints(columns[3]),
+        label_set=_ints(slice_cores(slices, len(network.sizes) - 1)),
+        rate_set=_ints(learners),
+        readout_set=chip.cores,
+    )
