@@ -57,7 +57,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         arrays[f"{name}.cycles"] = stage.cycles
         if stage.run is not None:
             arrays.update(flatten(stage.run, f"{name}.run."))
-    arrays["meta"] = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8)
+    arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     save_arrays(folder / FILE, arrays)
 
 

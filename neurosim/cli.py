@@ -281,12 +281,13 @@ def verify(
     """
     from neurosim import yamlio
     from neurosim.config import find_dataset, fitting_network
-    from neurosim.engine.verify import verify as compare
     from neurosim.session import trial_batches
 
     differs = False
     for chip in chips or sorted(path.stem for path in yamlio.shipped().glob("*.yaml")):
         sizes = network or fitting_network(chip)
+        from neurosim.engine.verify import verify as compare
+
         image, _, _ = _placed(chip, sizes, rule, encoder, overrides)
         batches = trial_batches(find_dataset(data["dataset"], data["data_dir"]), image, samples)
         found = [difference for batch in batches if (difference := compare(image, seed, batch)) is not None]

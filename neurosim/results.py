@@ -25,9 +25,7 @@ SUMMARY = "summary.json"
 _TABLES = ("energy", "causes", "memory", "curve")
 
 
-def write(
-    folder: Path, job: Job, end: Checkpoint, costs: CostTable, *, plots: bool = True
-) -> dict[str, Any]:
+def write(folder: Path, job: Job, end: Checkpoint, costs: CostTable, *, plots: bool = True) -> dict[str, Any]:
     """Write everything that a run directory holds, and return the summary."""
     runs = {mode: stage.run for mode, stage in end.stages.items() if stage.run is not None}
     for mode, run in runs.items():

@@ -49,7 +49,12 @@ def empty(image: Image) -> Run:
 
 def _sample(image: Image, state: State, batch: Batch, i: int) -> Run:
     learn = int(batch.learn)
-    key = [state.seed, batch.first + i, int(batch.values[i].sum()), int(state.weights[::97].astype(np.int64).sum()) % 2**31]
+    key = [
+        state.seed,
+        batch.first + i,
+        int(batch.values[i].sum()),
+        int(state.weights[::97].astype(np.int64).sum()) % 2**31,
+    ]
     rng = np.random.default_rng([*key, int(batch.rates[i]), learn])
     zero = empty(image)
     active = np.array([1, 1, learn, learn], np.int64)

@@ -1,0 +1,246 @@
+"""The command line: what it prints, where it writes, and one clear message for all that is malformed."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from neurosim.cli import main
+from neurosim.results import read_summary
+
+TINY = ["run", "--chip", "tiny", "--network", "784-16-10", "--train", "60", "--test", "40", "--epochs", "2"]
+FAKE = Path(__file__).with_name("fake_engine.py")
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(made_up_engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NEUROSIM_DATA", raising=False)
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments), prog_name="neurosim")
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+MALFORMED = [
+    (["--chip", "mehs16"], "did you mean 'mesh16'"),
+    (["--chip", "nowhere.yaml"], "no such file"),
+    (["--network", "784-x-10"], "expected layer sizes such as 784-512-10, got '784-x-10'"),
+    (["--network", "784"], "expected layer sizes"),
+    (["--network", "784--10"], "expected layer sizes"),
+    (["--network", "100-16-10"], "expected 784 inputs"),
+    (["--network", "784-16-3"], "expected at least 10 outputs"),
+    (["--network", "784-1000-10"], "population 'hidden1'"),
+    (["--train", "-5"], "--train"),
+    (["--train", "0"], "--train"),
+    (["--train", "60000"], "expected 1 to 10000 images of data set embedded, got 60000"),
+    (["--test", "many"], "--test"),
+    (["--epochs", "0"], "--epochs"),
+    (["--epochs", "1.5"], "--epochs"),
+    (["--seed", "-1"], "--seed"),
+    (["--dataset", "mnits"], "did you mean"),
+    (["--data-dir", "nowhere"], "nowhere"),
+    (["--rule", "desire-bp"], "did you mean desire_bp"),
+    (["--engine", "fast"], "'compiled', 'reference'"),
+    (["--encoder", "poisson"], "'accumulate', 'bernoulli'"),
+    (["--set", "settings.steps"], "expected key=value"),
+    (["--set", "=3"], "--set =3"),
+    (["--set", "steps=3"], "begins with chip. or settings."),
+    (["--set", "settings.stepz=3"], "did you mean 'steps'"),
+    (["--set", "settings.steps=20pJ"], "write the number alone"),
+    (["--set", "settings.dropout_hidden=1.5"], "got 1.5"),
+    (["--set", "settings.learning_rate=.nan"], "finite"),
+    (["--set", "settings.preset=papers"], "did you mean 'paper'"),
+    (["--set", "chip.core.synapse.bnks=2"], "did you mean 'banks'"),
+    (["--set", "chip.core.synapse.banks=0"], "got 0"),
+    (["--set", "chip.noc.topology=torsu"], "expected mesh"),
+    (["--set", "settings.steps=[1"], "unclosed"),
+    (["--weights", "nowhere.npz"], "nowhere.npz"),
+    (["--freeze"], "--weights FILE"),
+    (["--costs", "cacti22lopp"], "did you mean 'cacti22lop'"),
+    (["--resume"], "expected a run directory to resume"),
+    (["--resume", "nowhere"], "leave out --chip"),
+    (["--checkpoint-seconds", "-1"], "--checkpoint-seconds"),
+    (["--colour"], "No such option"),
+    (["extra"], "unexpected extra argument"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), MALFORMED, ids=lambda x: " ".join(x) if isinstance(x, list) else ""
+)
+def test_a_malformed_run_gets_one_message(arguments: list[str], message: str, tmp_path: Path) -> None:
+    result = invoke(*TINY, *arguments)
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["frobnicate"], "No such command"),
+        (["run", "--resume", "nowhere"], "expected a run directory, found none"),
+        (["check"], "Missing argument"),
+        (["check", "nowhere.yaml"], "no such file"),
+        (["place", "--network", "784-1000-10", "--chip", "tiny"], "population 'hidden1'"),
+        (["verify", "tinny"], "did you mean 'tiny'"),
+        (["replay", "nowhere"], "does not exist"),
+        (["reprice", "nowhere", "--costs", "horowitz45"], "summary.json"),
+        (["reprice", "."], "--costs"),
+        (["plot", "nowhere"], "summary.json"),
+        (["rules", "desire"], "did you mean desire_bp"),
+        (["schema", "chips"], "'chip', 'costs'"),
+    ],
+    ids=lambda x: " ".join(x) if isinstance(x, list) else "",
+)
+def test_other_malformed_commands(arguments: list[str], message: str, tmp_path: Path) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_weight_files_are_refused(tmp_path: Path) -> None:
+    good = {"W1": np.zeros((16, 784)), "W2": np.zeros((10, 16))}
+    bad = {
+        "shape": ({**good, "W1": np.zeros((784, 16))}, "transpose it"),
+        "nan": ({**good, "W2": np.full((10, 16), np.nan)}, "finite"),
+        "missing": ({"W1": good["W1"]}, "W2 is missing"),
+    }
+    for name, (arrays, message) in bad.items():
+        np.savez(tmp_path / f"{name}.npz", **arrays)  # type: ignore[arg-type]
+        result = invoke(*TINY, "--weights", f"{name}.npz", "--freeze")
+        assert (result.exit_code, message in result.stderr) == (2, True), result.output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_reports_and_fills_its_folder(tmp_path: Path) -> None:
+    result = invoke(*TINY)
+    assert result.exit_code == 0, result.output
+    (folder,) = (tmp_path / "runs").iterdir()
+    summary = read_summary(folder)
+    assert folder.name == f"tiny-desire_bp-784-16-10-embedded-{summary['digest'][:10]}"
+    assert f"{summary['accuracy']['test_strict']:.2f} % strict" in result.stdout
+    assert "community" in result.stdout and "bottleneck" in result.stdout
+    tables = {f"{name}.csv" for name in ("ledger", "causes", "energy", "memory", "curve")}
+    arrays = {f"{name}.npz" for name in ("weights", "checkpoint", "train", "test")}
+    assert tables | arrays | {"config.yaml", "summary.json"} <= set(files(folder))
+    assert len(list((folder / "plots").glob("*.png"))) == 4
+    assert not list(folder.rglob(".tmp-*"))
+
+
+def test_two_runs_are_equal_byte_for_byte_and_the_engine_does_not_matter(tmp_path: Path) -> None:
+    for out, engine in (("a", "compiled"), ("b", "compiled"), ("c", "reference")):
+        assert invoke(*TINY, "--out", out, "--engine", engine).exit_code == 0
+    one, two, three = (files(tmp_path / name) for name in "abc")
+    for name in ("ledger.csv", "causes.csv", "curve.csv", "energy.csv", "weights.npz"):
+        assert one[name] == two[name] == three[name], name
+    assert one["config.yaml"] == two["config.yaml"] != three["config.yaml"]
+
+
+def test_a_finished_run_is_resumed_without_simulating(tmp_path: Path) -> None:
+    assert invoke(*TINY, "--out", "a").exit_code == 0
+    before = files(tmp_path / "a")
+    for arguments in ([*TINY, "--out", "a", "--resume"], ["run", "--resume", "a"]):
+        result = invoke(*arguments)
+        assert result.exit_code == 0, result.output
+        assert files(tmp_path / "a") == before
+
+
+def test_resume_refuses_other_options(tmp_path: Path) -> None:
+    assert invoke(*TINY, "--out", "a").exit_code == 0
+    before = files(tmp_path / "a")
+    other = invoke(*TINY, "--seed", "8", "--out", "a", "--resume")
+    assert (other.exit_code, "holds another run" in other.stderr) == (2, True), other.output
+    named = invoke("run", "--resume", "a", "--seed", "8", "--set", "settings.steps=3")
+    assert (named.exit_code, "leave out --seed, --set" in named.stderr) == (2, True), named.output
+    assert files(tmp_path / "a") == before
+
+
+def test_weights_report_their_quantisation(tmp_path: Path) -> None:
+    weights = {"W1": np.full((16, 784), 0.1), "W2": np.full((10, 16), 99.0)}
+    np.savez(tmp_path / "w.npz", **weights)  # type: ignore[arg-type]
+    result = invoke(*TINY, "--weights", "w.npz", "--freeze", "--out", "f")
+    assert result.exit_code == 0, result.output
+    assert "W2: rounded to the chip's weights, largest change 97; 160 of 160 clipped" in result.stderr
+    summary = read_summary(tmp_path / "f")
+    assert summary["quantisation"][1]["clipped"] == 160
+    assert "train" not in summary and summary["accuracy"]["train_last_strict"] is None
+
+
+def test_reprice_and_plot(tmp_path: Path) -> None:
+    assert invoke(*TINY, "--out", "a").exit_code == 0
+    repriced = invoke("reprice", "a", "--costs", "horowitz45")
+    assert (repriced.exit_code, "costs horowitz45" in repriced.stdout) == (0, True), repriced.output
+    assert read_summary(tmp_path / "a")["costs"] == "horowitz45"
+    drawn = invoke("plot", "a")
+    assert (drawn.exit_code, len(drawn.stdout.split())) == (0, 4)
+
+
+def test_check_place_rules_and_schema() -> None:
+    checked = invoke("check", "tiny", "cacti22lop", "--network", "784-16-10")
+    assert checked.exit_code == 0, checked.output
+    assert "valid, 2 cores" in checked.stdout and "cost table cacti22lop: complete" in checked.stdout
+    placed = invoke("place", "--chip", "tiny", "--network", "784-16-10")
+    assert (placed.exit_code, "hidden1[0:16]" in placed.stdout) == (0, True), placed.output
+    cards = invoke("rules")
+    assert (cards.exit_code, "Desire back-propagation" in cards.stdout) == (0, True), cards.output
+    for what in ("chip", "costs", "run"):
+        schema = json.loads(invoke("schema", what).stdout)
+        assert schema["type"] == "object" and schema["additionalProperties"] is False
+
+
+def test_a_network_that_does_not_fit_is_no_fault_of_the_chip() -> None:
+    result = invoke("check", "tiny")
+    assert (result.exit_code, "784-512-10 does not fit" in result.stdout) == (0, True), result.output
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from neurosim.cli import main\n"
+        "try: main(sys.argv[1:], prog_name='neurosim')\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'numba', 'numpy', 'pandas', 'matplotlib', 'simpy', 'pydantic', 'rich'} & {*sys.modules}))"
+    )
+    for arguments in (["--help"], ["--version"], ["run", "--help"], ["verify", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == "[]", arguments
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c_says_how_to_resume_and_resume_is_bit_identical(tmp_path: Path) -> None:
+    assert invoke(*TINY, "--out", "whole").exit_code == 0
+    environment = {**os.environ, "FAKE_ENGINE_MS": "20"}
+    command = [sys.executable, str(FAKE), *TINY, "--out", "cut", "--chunk", "2", "--checkpoint-seconds", "0"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as child:
+        while not (tmp_path / "cut" / "checkpoint.npz").exists():
+            time.sleep(0.01)
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, errors
+    assert re.search(r"stopped at train sample \d+ of 120\. To continue: neurosim run --resume cut", errors)
+    assert "Traceback" not in errors
+    refused = invoke(*TINY, "--out", "cut")
+    assert (refused.exit_code, "--resume" in refused.stderr) == (2, True)
+    assert invoke("run", "--resume", "cut").exit_code == 0
+    whole, cut = files(tmp_path / "whole"), files(tmp_path / "cut")
+    for name in ("ledger.csv", "causes.csv", "curve.csv", "energy.csv", "weights.npz", "config.yaml"):
+        assert whole[name] == cut[name], name
