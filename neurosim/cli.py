@@ -92,9 +92,7 @@ _set = click.option(
 @_options(_chip, _network, _rule, _encoder, _dataset, _data_dir)
 @click.option("--train", type=_COUNT, help="Training images.  [default: all]")
 @click.option("--test", type=_COUNT, help="Test images.  [default: all]")
-@click.option(
-    "--epochs", type=_COUNT, default=3, show_default=True, help="Times each training image is shown."
-)
+@click.option("--epochs", type=_COUNT, help="Times each training image is shown.  [default: 4]")
 @_options(_seed, _engine)
 @click.option("--weights", type=_FILE, help="Start from W1, W2, ... (post, pre) in an npz file.")
 @click.option("--freeze", is_flag=True, help="No training: evaluate --weights.")
@@ -149,8 +147,11 @@ def run(
 def _resolved(options: dict[str, Any]) -> "Config":
     from neurosim.config import resolve
 
-    weights = options.pop("weights")
-    return resolve(**options, weights=None if weights is None else str(Path(weights).absolute()))
+    if options["epochs"] is None:
+        del options["epochs"]
+    if options["weights"] is not None:
+        options["weights"] = str(Path(options["weights"]).absolute())
+    return resolve(**options)
 
 
 def _resumed(ctx: click.Context, folder: Path, options: dict[str, Any]) -> "Config":

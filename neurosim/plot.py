@@ -101,10 +101,12 @@ def energy_by_unit(energy: pd.DataFrame) -> Figure:
 
 
 def causes_by_unit(causes: pd.DataFrame) -> Figure:
-    """What the units spent their cycles on, in percent of all their cycles on all cores; one panel a mode.
+    """What the units spent their cycles on, in percent, on the cores where they worked; a panel a mode.
 
-    causes: columns mode, unit, cause, cycles.
+    causes: columns mode, core, unit, cause, cycles.
     """
+    place = ["mode", "core", "unit"]
+    causes = causes.merge(causes.loc[causes["cause"] == "busy", place].drop_duplicates(), on=place)
     modes = _modes(causes)
     figure, axes = _figure(len(modes))
     for axis, mode in zip(axes, modes, strict=True):
@@ -116,7 +118,7 @@ def causes_by_unit(causes: pd.DataFrame) -> Figure:
         _stacked(axis, units, layers, _CAUSE_COLOURS)
         axis.set_xlim(0, 100)
         axis.set_xlabel("cycles of the unit (%)")
-        axis.set_title(f"{_TITLES[mode].capitalize()}: where the cycles went")
+        axis.set_title(f"{_TITLES[mode].capitalize()}: where the cycles of the units at work went")
         axis.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 

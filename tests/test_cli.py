@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from neurosim.cli import main
 from neurosim.results import read_summary
+from neurosim.workloads import desire_mnist
 
 TINY = ["run", "--chip", "tiny", "--network", "784-16-10", "--train", "60", "--test", "40", "--epochs", "2"]
 FAKE = Path(__file__).with_name("fake_engine.py")
@@ -210,12 +211,19 @@ def test_a_network_that_does_not_fit_is_no_fault_of_the_chip() -> None:
     assert (result.exit_code, "784-512-10 does not fit" in result.stdout) == (0, True), result.output
 
 
+def test_the_defaults_are_those_of_the_workload() -> None:
+    defaults = {parameter.name: parameter.default for parameter in main.commands["run"].params}  # type: ignore[attr-defined]
+    expected = (desire_mnist.NETWORK, desire_mnist.RULE, desire_mnist.DATASET)
+    assert (defaults["network"], defaults["rule"], defaults["dataset"]) == expected
+    assert f"[default: {desire_mnist.EPOCHS}]" in " ".join(invoke("run", "--help").stdout.split())
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys; from neurosim.cli import main\n"
         "try: main(sys.argv[1:], prog_name='neurosim')\n"
         "except SystemExit: pass\n"
-        "print(sorted({'numba', 'numpy', 'pandas', 'matplotlib', 'simpy', 'pydantic', 'rich'} & {*sys.modules}))"
+        "print(sorted({'numba', 'numpy', 'pandas', 'matplotlib', 'pydantic', 'rich'} & {*sys.modules}))"
     )
     for arguments in (["--help"], ["--version"], ["run", "--help"], ["verify", "--help"]):
         done = subprocess.run(
@@ -239,7 +247,7 @@ def test_ctrl_c_says_how_to_resume_and_resume_is_bit_identical(tmp_path: Path) -
     assert re.search(r"stopped at train sample \d+ of 120\. To continue: neurosim run --resume cut", errors)
     assert "Traceback" not in errors
     refused = invoke(*TINY, "--out", "cut")
-    assert (refused.exit_code, "--resume" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "--resume" in refused.stderr) == (2, True), refused.stderr
     assert invoke("run", "--resume", "cut").exit_code == 0
     whole, cut = files(tmp_path / "whole"), files(tmp_path / "cut")
     for name in ("ledger.csv", "causes.csv", "curve.csv", "energy.csv", "weights.npz", "config.yaml"):

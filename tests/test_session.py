@@ -19,6 +19,7 @@ from neurosim.errors import ConfigError, DataError, ResultError
 from neurosim.session import Interrupted, Job, Progress
 
 pytestmark = pytest.mark.usefixtures("made_up_engine")
+real_simulate = session.simulate
 
 SAME_BYTES = (
     "ledger.csv",
@@ -73,6 +74,22 @@ def test_interrupt_then_resume_is_bit_identical(
         pytest.fail("the signal was not noticed")
     finish(tiny_job, folder, end)
     assert_same_run(folder, finished_run)
+
+
+def test_the_compiled_engine_resumes_bit_identically(
+    tiny_job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "simulate", real_simulate)
+    finish(tiny_job, tmp_path / "whole", session.train(tiny_job, tmp_path / "whole"))
+    folder = tmp_path / "stopped"
+    resume = False
+    for moment in (17, 60, 119, 150):
+        with pytest.raises(Interrupted):
+            stop = StopAt(moment, signal.SIGINT)
+            session.train(tiny_job, folder, resume=resume, chunk=moment % 9 + 1, progress=stop)
+        resume = True
+    finish(tiny_job, folder, session.train(tiny_job, folder, resume=True, chunk=50))
+    assert_same_run(folder, tmp_path / "whole")
 
 
 def _slow_session(job: Job, folder: Path, resume: bool) -> None:
