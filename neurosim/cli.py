@@ -103,7 +103,7 @@ _set = click.option(
     help="Continue an interrupted run: the one of the same options, or the run directory RUN.",
 )  # fmt: skip
 @click.option("--checkpoint-seconds", type=click.FloatRange(min=0), default=15.0, show_default=True)
-@click.option("--chunk", type=_COUNT, default=200, hidden=True)
+@click.option("--chunk", type=_COUNT, hidden=True)
 @_set
 @click.pass_context
 def run(
@@ -149,8 +149,9 @@ def _resolved(options: dict[str, Any]) -> "Config":
 
     if options["epochs"] is None:
         del options["epochs"]
-    if options["weights"] is not None:
-        options["weights"] = str(Path(options["weights"]).absolute())
+    for place in ("weights", "data_dir"):  # so that the run can be resumed from elsewhere
+        if options[place] is not None:
+            options[place] = str(Path(options[place]).absolute())
     return resolve(**options)
 
 
@@ -192,25 +193,40 @@ def _show(renderable: Any) -> None:
 @main.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @_options(_network)
-def check(files: tuple[str, ...], network: str) -> None:
+@click.pass_context
+def check(ctx: click.Context, /, files: tuple[str, ...], network: str) -> None:
     """Validate chip and cost files; print capacities, and what --network occupies on each chip."""
-    from neurosim.account.costs import load_costs
-    from neurosim.chip import load_chip
     from neurosim.config import is_cost_file
 
+    wrong = 0
     for name in files:
-        if is_cost_file(name):
-            table = load_costs(name)
-            click.echo(f"{name}: cost table {table.name}: complete, {table.quality}, {table.source}")
-            continue
-        chip = load_chip(name)
-        click.echo(f"{name}: chip {chip.name}: valid, {chip.cores} cores, {chip.clock_mhz:g} MHz")
-        for memory, shape in chip.core.memories().items():
-            size = f"{shape.words:,} words of {shape.word_bits} bits in {shape.banks} bank(s)"
-            click.echo(f"  {memory} memory of a core: {size}, {shape.capacity_bits / 8192:.4g} KiB")
-        costs = load_costs(chip.costs)
-        click.echo(f"  cost table {costs.name}: complete, no cost is missing")
-        _check_occupancy(chip, network)
+        try:
+            _check_costs(name) if is_cost_file(name) else _check_chip(name, network)
+        except NeurosimError as error:
+            wrong += 1
+            click.echo(f"Error: {error}", err=True)
+    ctx.exit(2 if wrong else 0)
+
+
+def _check_costs(name: str) -> None:
+    from neurosim.account.costs import load_costs
+
+    table = load_costs(name)
+    click.echo(f"{name}: cost table {table.name}: complete, {table.quality}, {table.source}")
+
+
+def _check_chip(name: str, network: str) -> None:
+    from neurosim.account.costs import load_costs
+    from neurosim.chip import load_chip
+
+    chip = load_chip(name)
+    click.echo(f"{name}: chip {chip.name}: valid, {chip.cores} cores, {chip.clock_mhz:g} MHz")
+    for memory, shape in chip.core.memories().items():
+        size = f"{shape.words:,} words of {shape.word_bits} bits in {shape.banks} bank(s)"
+        click.echo(f"  {memory} memory of a core: {size}, {shape.capacity_bits / 8192:.4g} KiB")
+    costs = load_costs(chip.costs)
+    click.echo(f"  cost table {costs.name}: complete, no cost is missing")
+    _check_occupancy(chip, network)
 
 
 def _check_occupancy(chip: Any, network: str) -> None:

@@ -209,12 +209,17 @@ _TITLES = {"train": "training", "test": "testing"}
 
 
 def _line_writer(stream: TextIO) -> Callable[[Progress], None]:
-    last = {"time": time.monotonic() - _LINE_EVERY_S}
+    shown: dict[str, Progress] = {}  # by stage
+    last = time.monotonic() - _LINE_EVERY_S
 
     def write(p: Progress) -> None:
-        if p.done == p.total or time.monotonic() - last["time"] >= _LINE_EVERY_S:
-            last["time"] = time.monotonic()
-            rate = p.done / p.wall_s if p.wall_s > 0 else 0.0
+        nonlocal last
+        if p.done == p.total or time.monotonic() - last >= _LINE_EVERY_S:
+            last = time.monotonic()
+            before = shown.get(p.stage)
+            done, seconds = (p.done - before.done, p.wall_s - before.wall_s) if before else (p.done, p.wall_s)
+            shown[p.stage] = p
+            rate = done / seconds if seconds > 0 else 0.0
             stream.write(
                 f"{_TITLES[p.stage]}: {p.done:,} of {p.total:,}, {100 * p.right:.1f} % right lately, "
                 f"{three_digits(rate)} samples/s\n"

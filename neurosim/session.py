@@ -26,7 +26,7 @@ from neurosim.data.order import presentations
 from neurosim.data.weights import load_weights
 from neurosim.engine import simulate
 from neurosim.engine.run import Run
-from neurosim.errors import ResultError
+from neurosim.errors import ConfigError, ResultError
 from neurosim.image import Image, Quantisation, State
 from neurosim.learning import load_rule
 from neurosim.place import place
@@ -37,6 +37,7 @@ from neurosim.workloads.desire_mnist import Settings, learning_rates
 __all__ = ["Interrupted", "Job", "Progress", "accuracy", "marks", "prepare", "train", "trial_batches"]
 
 STRICT, ARGMAX, MEMBRANE = 1, 2, 4
+_CHUNK = {"compiled": 200, "reference": 2}
 
 
 class Interrupted(Exception):
@@ -91,6 +92,11 @@ def prepare(config: Config) -> Job:
         dropout_hidden=training.dropout_hidden,
         learning=not config.freeze,
     )
+    if not config.freeze and training.learning_rate > 0 and image.rate(training.learning_rate) == 0:
+        raise ConfigError(
+            f"settings.learning_rate: {training.learning_rate:g} is zero in the chip's rate register "
+            f"(chip.core.learning.rate_fraction_bits = {config.chip.core.learning.rate_fraction_bits})"
+        )
     inputs = {"image": image.digest(), "data": _data_digest(config, data), "weights": ""}
     if config.weights is None:
         return Job(config, data, image, image.new_state(config.seed), (), digest_of(config, inputs))
@@ -124,16 +130,17 @@ def train(
     folder: Path,
     *,
     resume: bool = False,
-    chunk: int = 200,
+    chunk: int | None = None,
     checkpoint_s: float = 15.0,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Checkpoint:
     """Run a job's training and then its evaluation in the run directory `folder`; return where it ended.
 
-    `chunk` presentations are one call of the engine. A checkpoint is written every `checkpoint_s` seconds,
+    `chunk` presentations (None: about a second's worth) are one call of the engine. A checkpoint is written every `checkpoint_s` seconds,
     at the end of each stage, and on Ctrl-C or SIGTERM, which raise Interrupted after the running chunk.
     Raises ResultError if the folder holds another run, or an interrupted one and `resume` is false.
     """
+    chunk = chunk or _CHUNK.get(job.config.engine, 1)
     checkpoint = _open(job, folder, resume)
     stages = (("train", _training_batch), ("test", _test_batch))
     with _interrupts() as interrupted:

@@ -1,0 +1,186 @@
+"""The router of the reference engine, as specs/router.md section 3 says it: one look at all ports each cycle."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import simpy
+
+from neurosim.engine.reference.book import Book
+from neurosim.engine.reference.clock import ARBITRATE, DELIVER, At, Bell, Process, later
+from neurosim.engine.reference.packet import Flit
+from neurosim.engine.reference.work import Work
+from neurosim.image import Image
+from neurosim.ops import Op, Unit
+from neurosim.routing import xy
+
+__all__ = ["Output", "Router", "connect"]
+
+CROSS = 2
+
+
+@dataclass
+class Input:
+    """An input port: FIFO of (flit, arrival cycle), and what the packet at the front holds."""
+
+    fifo: deque[tuple[Flit, int]] = field(default_factory=deque)
+    front_from: int = 0
+    held: int | None = None
+    claimed: int = -1
+    todo: set[int] = field(default_factory=set)  # outputs that the front still needs
+    credit: Callable[[], None] = lambda: None  # tells the feeder that a slot is free
+
+
+@dataclass
+class Output:
+    """An output port: credits for the buffer behind it, who holds it, and where its flits go."""
+
+    credits: int
+    send: Callable[[Flit, int], None]  # (flit, delay)
+    owner: int | None = None
+    pointer: int = 0
+    linked: bool = False
+
+
+class Router:
+    """Input-buffered, round-robin, credits; arrangement A (single stage) or T (two stages)."""
+
+    def __init__(self, env: simpy.Environment, number: int, image: Image, book: Book, work: Work) -> None:
+        self.env, self.number, self.image, self.book, self.work = env, number, image, book, work
+        self.inputs = [Input() for _ in range(5)]
+        self.outputs: dict[int, Output] = {}
+        self.bell = Bell(env)
+        env.process(self.run())
+
+    def arrive(self, port: int, flit: Flit) -> None:
+        """A flit comes off the wire into input `port` (deliver phase)."""
+        self.inputs[port].fifo.append((flit, self.now))
+        self.book.count(self.number, Op.BUFFER_WRITE)
+        self.bell.ring()
+
+    @property
+    def now(self) -> int:
+        """Cycle of the run."""
+        return int(self.env.now)
+
+    def run(self) -> Process:
+        """Every cycle in which a flit is here: requests as they stand, then grants."""
+        while True:
+            while not any(port.fifo for port in self.inputs):
+                yield self.bell.next
+            yield At(self.env, 0, ARBITRATE)
+            self.arbitrate()
+            yield At(self.env, 1, DELIVER)
+
+    def arbitrate(self) -> None:
+        """One cycle."""
+        fronts = {i: self.first_cycle(port) for i, port in enumerate(self.inputs) if port.fifo}
+        considered = [i for i, first in fronts.items() if first <= self.now]
+        requests: dict[int, list[int]] = {}
+        claims: dict[int, list[int]] = {}
+        for i in considered:
+            port = self.inputs[i]
+            for o in self.wanted(port):
+                output = self.outputs[o]
+                if port.held is None and output.owner is not None:
+                    continue
+                if port.held is None and self.image.hardware.two_stage:
+                    claims.setdefault(o, []).append(i)
+                elif output.credits > 0 and port.claimed < self.now:
+                    requests.setdefault(o, []).append(i)
+        moved = self.grant(requests)
+        for o, candidates in claims.items():
+            i = self.round_robin(self.outputs[o], candidates)
+            self.outputs[o].owner, self.inputs[i].held, self.inputs[i].claimed = i, o, self.now
+        for i in considered:
+            time = self.book.times[self.number, Unit.ROUTER_EAST + i]
+            if i in moved:
+                time.serve(self.now - self.book.cycle, 1)
+            else:
+                time.blocked += 1
+
+    def first_cycle(self, port: Input) -> int:
+        """First cycle in which the front of `port` may be considered."""
+        flit, arrival = port.fifo[0]
+        return max(arrival, port.front_from) + (self.image.hardware.routing_cycles if flit.head else 0)
+
+    def wanted(self, port: Input) -> set[int]:
+        """Outputs that the front of `port` still has to cross to."""
+        if port.held is not None:
+            return {port.held}
+        if not port.todo:
+            mask = int(self.image.ports[port.fifo[0][0].packet.target, self.number])
+            port.todo = {o for o in range(5) if mask >> o & 1}
+        return port.todo
+
+    def round_robin(self, output: Output, candidates: list[int]) -> int:
+        """The first candidate at or after the pointer, which moves behind it."""
+        winner = min(candidates, key=lambda i: (i - output.pointer) % 5)
+        output.pointer = (winner + 1) % 5
+        return winner
+
+    def grant(self, requests: dict[int, list[int]]) -> dict[int, list[int]]:
+        """Every requested output takes one input; returns the inputs that crossed, and to which outputs."""
+        moved: dict[int, list[int]] = {}
+        for o, candidates in sorted(requests.items()):
+            output = self.outputs[o]
+            i = candidates[0] if self.image.hardware.two_stage else self.round_robin(output, candidates)
+            port = self.inputs[i]
+            flit = port.fifo[0][0]
+            output.credits -= 1
+            output.owner, port.held = (None, None) if flit.tail else (i, o)
+            port.todo.discard(o)
+            self.cross(i, o, flit)
+            moved.setdefault(i, []).append(o)
+        for i in moved:
+            self.work.enter(len(moved[i]) - 1)  # every copy of a multicast packet is awaited
+            self.book.count(self.number, Op.BUFFER_READ)
+            if not self.inputs[i].todo:
+                self.pop(self.inputs[i])
+        return moved
+
+    def cross(self, i: int, o: int, flit: Flit) -> None:
+        """One flit through the crossbar and onto the wire."""
+        output, packet = self.outputs[o], flit.packet
+        at = self.now - self.book.cycle
+        self.book.log(at, CROSS, self.number, 5 * i + o, packet.origin, 1024 * packet.number + flit.number)
+        self.book.count(self.number, Op.ARBITRATE)
+        self.book.count(self.number, Op.CROSSBAR)
+        self.book.links[self.number, o] += 1
+        if output.linked:
+            self.book.count(self.number, Op.LINK_FLIT)
+        output.send(flit, self.image.hardware.link_cycles + 2 if output.linked else 3)
+
+    def pop(self, port: Input) -> None:
+        """The front is served: its slot is free, the next front may be considered in the next cycle."""
+        port.fifo.popleft()
+        port.todo = set()
+        port.front_from = self.now + 1
+        port.credit()
+
+    def add_credit(self, o: int, delay: int) -> None:
+        """A slot behind output `o` was freed; usable `delay` cycles from now."""
+
+        def give() -> None:
+            self.outputs[o].credits += 1
+
+        later(self.env, delay, DELIVER, give)
+
+
+def connect(routers: list[Router], image: Image) -> None:
+    """Wire neighbouring routers together."""
+    hw = image.hardware
+    opposite = {xy.EAST: xy.WEST, xy.WEST: xy.EAST, xy.NORTH: xy.SOUTH, xy.SOUTH: xy.NORTH}
+    for router in routers:
+        for port, back in opposite.items():
+            other = xy.neighbour(router.number, port, hw.columns, hw.rows)
+            if other is not None:
+                _link(router, port, routers[other], back, hw.buffer_flits, hw.link_cycles + 1 + hw.credit_cycles)
+
+
+def _link(here: Router, port: int, there: Router, back: int, depth: int, credit_delay: int) -> None:
+    def send(flit: Flit, delay: int) -> None:
+        later(here.env, delay, DELIVER, lambda: there.arrive(back, flit))
+
+    here.outputs[port] = Output(depth, send, linked=True)
+    there.inputs[back].credit = lambda: here.add_credit(port, credit_delay)
