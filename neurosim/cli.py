@@ -297,19 +297,23 @@ def verify(
     Without CHIP: every shipped chip.
     """
     from neurosim import yamlio
-    from neurosim.config import find_dataset, fitting_network
+    from neurosim.config import find_dataset, fitting_network, require_fit
+    from neurosim.engine.verify import verify as first_difference
+    from neurosim.network import parse_sizes
     from neurosim.session import trial_batches
 
     differs = False
+    dataset = find_dataset(data["dataset"], data["data_dir"])
     for chip in chips or sorted(path.stem for path in yamlio.shipped().glob("*.yaml")):
         sizes = network or fitting_network(chip)
-        from neurosim.engine.verify import verify as compare
-
+        require_fit(parse_sizes(sizes), dataset)
         image, _, _ = _placed(chip, sizes, rule, encoder, overrides)
-        batches = trial_batches(find_dataset(data["dataset"], data["data_dir"]), image, samples)
-        found = [difference for batch in batches if (difference := compare(image, seed, batch)) is not None]
-        click.echo(f"{image.name}, {samples} samples: {found[0] if found else 'IDENTICAL'}")
-        differs = differs or bool(found)
+        batches = trial_batches(dataset, image, samples)
+        found = [first_difference(image, image.new_state(seed), batch) for batch in batches]
+        differences = [str(difference) for difference in found if difference is not None]
+        shown = differences[0] if differences else "IDENTICAL"
+        click.echo(f"{image.name}, {len(batches[0].labels)} samples: {shown}")
+        differs = differs or bool(differences)
     ctx.exit(1 if differs else 0)
 
 

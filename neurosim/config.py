@@ -29,6 +29,7 @@ __all__ = [
     "fitting_network",
     "is_cost_file",
     "load_config",
+    "require_fit",
     "resolve",
     "resolve_settings",
     "rule_part",
@@ -174,7 +175,7 @@ def resolve(
     parts = split_overrides(overrides)
     sizes = parse_sizes(network)
     data = find_dataset(dataset, data_dir)
-    _fits(sizes, data)
+    require_fit(sizes, data)
     if freeze and weights is None:
         raise ConfigError("--freeze: expected weights to evaluate (--weights FILE), got none")
     document = yamlio.Document("options")
@@ -234,7 +235,8 @@ def fitting_network(chip: str) -> str:
     raise PlacementError(f"{where.name}: none of {', '.join(_USUAL_NETWORKS)} fits: {last}")
 
 
-def _fits(sizes: tuple[int, ...], data: Dataset) -> None:
+def require_fit(sizes: tuple[int, ...], data: Dataset) -> None:
+    """Raise ConfigError unless a network of these sizes takes the pixels of `data` and names its classes."""
     pixels, classes = data.train_images.shape[1], len(data.classes)
     if sizes[0] != pixels:
         raise ConfigError(f"network: expected {pixels} inputs for data set {data.name}, got {sizes[0]}")

@@ -136,8 +136,9 @@ def train(
 ) -> Checkpoint:
     """Run a job's training and then its evaluation in the run directory `folder`; return where it ended.
 
-    `chunk` presentations (None: about a second's worth) are one call of the engine. A checkpoint is written every `checkpoint_s` seconds,
-    at the end of each stage, and on Ctrl-C or SIGTERM, which raise Interrupted after the running chunk.
+    `chunk` presentations (None: about a second's worth) are one call of the engine. A checkpoint is written
+    every `checkpoint_s` seconds, at the end of each stage, and on Ctrl-C or SIGTERM, which raise Interrupted
+    after the running chunk.
     Raises ResultError if the folder holds another run, or an interrupted one and `resume` is false.
     """
     chunk = chunk or _CHUNK.get(job.config.engine, 1)

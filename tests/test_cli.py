@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -63,6 +64,7 @@ MALFORMED = [
     (["--set", "settings.steps=20pJ"], "write the number alone"),
     (["--set", "settings.dropout_hidden=1.5"], "got 1.5"),
     (["--set", "settings.learning_rate=.nan"], "finite"),
+    (["--set", "settings.learning_rate=1e-12"], "is zero in the chip's rate register"),
     (["--set", "settings.preset=papers"], "did you mean 'paper'"),
     (["--set", "chip.core.synapse.bnks=2"], "did you mean 'banks'"),
     (["--set", "chip.core.synapse.banks=0"], "got 0"),
@@ -204,6 +206,37 @@ def test_check_place_rules_and_schema() -> None:
     for what in ("chip", "costs", "run"):
         schema = json.loads(invoke("schema", what).stdout)
         assert schema["type"] == "object" and schema["additionalProperties"] is False
+
+
+def test_verify_says_identical_or_where_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[str | None] = [None, None]
+    monkeypatch.setattr("neurosim.engine.verify.verify", lambda image, state, batch: found[int(batch.learn)])
+    same = invoke("verify", "tiny", "--samples", "3")
+    assert (same.exit_code, same.stdout) == (0, "784-16-10 on tiny, 3 samples: IDENTICAL\n"), same.output
+    found[1] = "cycle 5, node 1, event 3: reference 1, compiled 2"
+    differs = invoke("verify", "tiny")
+    assert (differs.exit_code, differs.stdout) == (1, f"784-16-10 on tiny, 2 samples: {found[1]}\n")
+    assert invoke("verify", "tiny", "--network", "16-4").exit_code == 2
+
+
+def test_replay_counts_the_identical_cases(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cases: list[tuple[str, bool | None, str]] = [("o01", True, ""), ("o16", None, "needs two channels")]
+    module = ModuleType("neurosim.replay")
+    module.replay_paths = lambda paths, engine: iter(cases)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "neurosim.replay", module)
+    result = invoke("replay", str(tmp_path))
+    expected = "o01: identical\no16: not modelled: needs two channels\n1 of 2 identical\n"
+    assert (result.exit_code, result.stdout) == (1, expected)
+    cases.pop()
+    assert invoke("replay", str(tmp_path)).exit_code == 0
+
+
+def test_check_goes_on_after_a_bad_file(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("name: bad\ncore: 3\n")
+    result = invoke("check", "bad.yaml", "tiny", "--network", "784-16-10")
+    assert result.exit_code == 2
+    assert "bad.yaml:2: core: expected a mapping" in result.stderr
+    assert "valid, 2 cores" in result.stdout
 
 
 def test_a_network_that_does_not_fit_is_no_fault_of_the_chip() -> None:
