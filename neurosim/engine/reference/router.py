@@ -111,6 +111,7 @@ class Router:
         if not port.todo:
             mask = int(self.image.ports[port.fifo[0][0].packet.target, self.number])
             port.todo = {o for o in range(5) if mask >> o & 1}
+            self.work.enter(len(port.todo) - 1)  # the step waits for every copy of a multicast packet
         return port.todo
 
     def round_robin(self, output: Output, candidates: list[int]) -> int:
@@ -119,9 +120,9 @@ class Router:
         output.pointer = (winner + 1) % 5
         return winner
 
-    def grant(self, requests: dict[int, list[int]]) -> dict[int, list[int]]:
-        """Every requested output takes one input; returns the inputs that crossed, and to which outputs."""
-        moved: dict[int, list[int]] = {}
+    def grant(self, requests: dict[int, list[int]]) -> set[int]:
+        """Every requested output takes one input; returns the inputs that crossed."""
+        moved = set()
         for o, candidates in sorted(requests.items()):
             output = self.outputs[o]
             i = candidates[0] if self.image.hardware.two_stage else self.round_robin(output, candidates)
@@ -131,9 +132,8 @@ class Router:
             output.owner, port.held = (None, None) if flit.tail else (i, o)
             port.todo.discard(o)
             self.cross(i, o, flit)
-            moved.setdefault(i, []).append(o)
+            moved.add(i)
         for i in moved:
-            self.work.enter(len(moved[i]) - 1)  # every copy of a multicast packet is awaited
             self.book.count(self.number, Op.BUFFER_READ)
             if not self.inputs[i].todo:
                 self.pop(self.inputs[i])
