@@ -51,6 +51,7 @@ _NODE = (
     "conflict",  # of which waiting for banks
     "latency",  # from the end of an item to its result
     "unit",  # which unit sweeps
+    "scripted",  # 1: packets are complete in given cycles; no sweep, no packetiser
     "first",  # emissions first..stop-1, packets from packet0 on
     "stop",
     "packet0",
@@ -77,8 +78,9 @@ _NODE = (
     "synapse_free",
     "synapse_busy",
 )
-_PACKET = ("set", "kind", "origin", "number")
+_PACKET = ("set", "kind", "origin", "number", "release")  # release: scripted traffic only
 _EMISSION = ("position", "packets")  # item of the sweep; first packet
+_RINGS = ("credit_at", "row_at", "take_at", "tail_at", "credit_mask", "row_mask", "take_mask", "tail_mask", "slot_mask")
 _SLICE = ("core", "population", "first", "size", "sets", "sets_end")
 _HOST = ("set", "kind")
 
@@ -86,10 +88,10 @@ _HOST = ("set", "kind")
 class Machine(NamedTuple):
     """The machine in arrays. Records as listed above; int64 unless marked."""
 
-    hw: Any  # record [1]: the fields of image.Hardware, and where the four rings start
+    hw: Any  # record [1]: the fields of image.Hardware, where the four rings start, and masks of all rings
     input: Any  # record [5 * routers]
     output: Any  # record [5 * routers]
-    slot: Any  # record [5 * routers * buffer]: FIFO entries
+    slot: Any  # record [5 * routers * places]: FIFO entries
     node: Any  # record [nodes]
     ring: Ints  # [nodes, ...] axon credits, row starts, spike takes, packet tails: by number modulo depth
     packet: Any  # record [packets of a step]
@@ -143,10 +145,11 @@ def _wire(hw: Hardware, inputs: Any, outputs: Any, nodes: Any) -> None:
 def build_machine(image: Image, pointers: Ints, cycle: int, room: tuple[int, int], log_rows: int) -> Machine:
     """An idle machine for `image`; `room`: most emissions and packets of a step."""
     hw, nodes, kinds = image.hardware, image.nodes, image.kinds
-    depths = (hw.axon_fifo, hw.synapse_queue, hw.spike_queue, hw.packet_queue)
-    starts = np.concatenate([[0], np.cumsum(depths)])
-    record = _records((*hw._fields, "credit_at", "row_at", "take_at", "tail_at"), 1)
-    record[0] = (*hw, *(int(start) for start in starts[:4]))
+    depths = (hw.axon_fifo, hw.synapse_queue, hw.spike_queue, hw.packet_queue, hw.buffer_flits)
+    places = [1 << (depth - 1).bit_length() for depth in depths]
+    starts = np.concatenate([[0], np.cumsum(places)])
+    record = _records((*hw._fields, *_RINGS), 1)
+    record[0] = (*hw, *(int(start) for start in starts[:4]), *(n - 1 for n in places))
     inputs, outputs, node = _records(_INPUT, 5 * hw.cores), _records(_OUTPUT, 5 * hw.cores), _records(_NODE, nodes)
     _wire(hw, inputs, outputs, node)
     inputs.held = outputs.owner = -1
@@ -171,7 +174,7 @@ def build_machine(image: Image, pointers: Ints, cycle: int, room: tuple[int, int
         hw=record,
         input=inputs,
         output=outputs,
-        slot=_records(_SLOT, 5 * hw.cores * hw.buffer_flits),
+        slot=_records(_SLOT, 5 * hw.cores * places[4]),
         node=node,
         ring=_zeros(nodes, int(starts[4])),
         packet=_records(_PACKET, room[1] + 1),

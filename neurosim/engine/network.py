@@ -36,9 +36,35 @@ def log(m: Machine, cycle: int, event: int, node: int, a: int, b: int, c: int) -
 @inlined
 def wake(m: Machine, router: int, cycle: int, now: int) -> None:
     """Look at `router` in `cycle` (or earlier, if that lies beyond the wheel: it then asks again)."""
-    at = min(cycle, now + WHEEL - 1) % WHEEL
+    at = min(cycle, now + WHEEL - 1) & (WHEEL - 1)
     m.wheel[at, router >> 6] |= np.uint64(1) << np.uint64(router & 63)
     m.marks[at >> 6] |= np.uint64(1) << np.uint64(at & 63)
+
+
+@inlined
+def slot_of(m: Machine, q: int, number: int) -> int:
+    """Where flit `number` of input q lies. Rings have a power of two of places: a mask is quicker than a remainder."""
+    return q * (m.hw[0].slot_mask + 1) + (number & m.hw[0].slot_mask)
+
+
+@inlined
+def sweep_to(m: Machine, n: int, e: int, kind: int) -> int:
+    """Sweep node n up to the item of emission e; returns the cycle in which its result is in the spike queue."""
+    hw, node = m.hw[0], m.node[n]
+    cycles = node.cycles
+    if n == hw.cores:  # the host link takes the time of its packet
+        cycles = m.service[kind, n, FLITS] * hw.host_flit_cycles
+    free = node.sweep_free + (m.emission[e].position - node.at) * cycles
+    start = free
+    number = e - node.first
+    if number >= hw.spike_queue:
+        start = max(start, m.ring[n, hw.take_at + ((number - hw.spike_queue) & hw.take_mask)] + 1)
+    node.sweep_blocked += start - free
+    node.sweep_busy += (m.emission[e].position - node.at + 1) * cycles
+    node.sweep_free = start + cycles
+    node.at = m.emission[e].position + 1
+    log(m, start + cycles + node.latency, EMIT, n, m.emission[e].position, kind, 0)
+    return start + cycles + node.latency
 
 
 @inlined
@@ -46,33 +72,18 @@ def start_packet(m: Machine, n: int) -> None:
     """Sweep and packetiser of node n up to the cycle in which its current packet is complete."""
     hw, node = m.hw[0], m.node[n]
     p, e = node.packet, node.emission
-    leading = p == m.emission[e].packets
     available = node.pack_free
-    if leading:  # the first packet of an emission: the sweep gets there now
-        kind = m.packet[p].kind
-        cycles = node.cycles
-        if n == hw.cores:
-            cycles = m.service[kind, n, FLITS] * hw.host_flit_cycles
-        free = node.sweep_free + (m.emission[e].position - node.at) * cycles
-        start = free
-        number = e - node.first
-        if number >= hw.spike_queue:
-            start = max(start, m.ring[n, hw.take_at + number % hw.spike_queue] + 1)
-        node.sweep_blocked += start - free
-        node.sweep_busy += (m.emission[e].position - node.at + 1) * cycles
-        node.sweep_free = start + cycles
-        node.at = m.emission[e].position + 1
-        available = max(available, start + cycles + node.latency)
-        log(m, start + cycles + node.latency, EMIT, n, m.emission[e].position, kind, 0)
+    if p == m.emission[e].packets:  # the first packet of an emission: the sweep gets there now
+        available = max(available, sweep_to(m, n, e, m.packet[p].kind))
     start = available
     number = m.packet[p].number
     if number >= hw.packet_queue:
-        start = max(start, m.ring[n, hw.tail_at + number % hw.packet_queue] + 1)
+        start = max(start, m.ring[n, hw.tail_at + ((number - hw.packet_queue) & hw.tail_mask)] + 1)
     node.pack_blocked += start - available
     node.pack_free = start + hw.packet_cycles
     node.pack_busy += hw.packet_cycles
-    if leading:
-        m.ring[n, hw.take_at + (e - node.first) % hw.spike_queue] = start
+    if p == m.emission[e].packets:
+        m.ring[n, hw.take_at + ((e - node.first) & hw.take_mask)] = start
     node.ready = start + hw.packet_cycles
 
 
@@ -85,7 +96,10 @@ def feed(m: Machine, n: int, now: int, started: bool) -> None:
     while node.emission < node.stop:
         p = node.packet
         if node.flit == 0 and not started:
-            start_packet(m, n)
+            if node.scripted == 1:
+                node.ready = m.packet[p].release
+            else:
+                start_packet(m, n)
         pushed = port.pushed
         node.stalled = 1 if pushed - port.popped >= depth else 0
         if node.stalled == 1:
@@ -93,12 +107,12 @@ def feed(m: Machine, n: int, now: int, started: bool) -> None:
         started = False
         wanted = max(node.ready, node.sent_last + 1)
         cycle = wanted
-        slot = m.slot[q * depth + pushed % depth]
         if pushed >= depth:
-            cycle = max(cycle, slot.pop_cycle + 2)
+            cycle = max(cycle, m.slot[slot_of(m, q, pushed - depth)].pop_cycle + 2)
         node.inject_blocked += cycle - wanted
         node.sent_last = cycle
         node.flits += 1
+        slot = m.slot[slot_of(m, q, pushed)]
         slot.packet, slot.flit, slot.arrival = p, node.flit, cycle + 2
         port.pushed = pushed + 1
         if pushed == port.popped:
@@ -106,7 +120,7 @@ def feed(m: Machine, n: int, now: int, started: bool) -> None:
         log(m, cycle, INJECT, n, m.packet[p].number, node.flit, m.packet[p].kind)
         node.flit += 1
         if node.flit == m.service[m.packet[p].kind, n, FLITS]:
-            m.ring[n, hw.tail_at + m.packet[p].number % hw.packet_queue] = cycle
+            m.ring[n, hw.tail_at + (m.packet[p].number & hw.tail_mask)] = cycle
             node.flit = 0
             node.packet = p + 1
             if p + 1 == m.emission[node.emission + 1].packets:
@@ -125,11 +139,11 @@ def credit_cycle(m: Machine, after: int) -> int:
                 m.input[after].waiting = 1
                 result = NEVER
             else:
-                result = m.slot[after * depth + pushed % depth].pop_cycle + hw.link_cycles + 1 + hw.credit_cycles
+                result = m.slot[slot_of(m, after, pushed - depth)].pop_cycle + hw.link_cycles + 1 + hw.credit_cycles
     else:
         number = m.node[-after - 1].ejected
         if number >= hw.axon_fifo:
-            result = m.ring[-after - 1, hw.credit_at + number % hw.axon_fifo]
+            result = m.ring[-after - 1, hw.credit_at + ((number - hw.axon_fifo) & hw.credit_mask)]
     return result
 
 
@@ -148,19 +162,19 @@ def receive(m: Machine, n: int, p: int, flit: int, cycle: int) -> None:
     elif tail:
         length = m.service[packet.kind, n, AXON_CYCLES]
     if row > 0 and node.rows >= hw.synapse_queue:
-        start = max(start, m.ring[n, hw.row_at + node.rows % hw.synapse_queue] + 1)
+        start = max(start, m.ring[n, hw.row_at + ((node.rows - hw.synapse_queue) & hw.row_mask)] + 1)
     node.axon_blocked += start - free
     node.axon_busy += length
     node.axon_free = start + length
     log(m, start, AXON, n, packet.origin, packet.number, flit)
-    m.ring[n, hw.credit_at + node.ejected % hw.axon_fifo] = start + 2 + hw.credit_cycles
+    m.ring[n, hw.credit_at + (node.ejected & hw.credit_mask)] = start + 2 + hw.credit_cycles
     node.ejected += 1
     done = start + length
     if n == hw.cores:
         done += hw.host_latency
     if row > 0:
         begin = max(start + length, node.synapse_free)
-        m.ring[n, hw.row_at + node.rows % hw.synapse_queue] = begin
+        m.ring[n, hw.row_at + (node.rows & hw.row_mask)] = begin
         node.rows += 1
         node.synapse_free = begin + row
         node.synapse_busy += row
@@ -174,8 +188,7 @@ def receive(m: Machine, n: int, p: int, flit: int, cycle: int) -> None:
 @inlined
 def cross(m: Machine, q: int, output: int, now: int) -> None:
     """The front flit of input q crosses to `output` (5 * router + port) and goes on the wire."""
-    depth = m.hw[0].buffer_flits
-    slot = m.slot[q * depth + m.input[q].popped % depth]
+    slot = m.slot[slot_of(m, q, m.input[q].popped)]
     p, flit = slot.packet, slot.flit
     packet = m.packet[p]
     log(m, now, CROSS, q // 5, 5 * (q % 5) + output % 5, packet.origin, 1024 * packet.number + flit)
@@ -183,7 +196,7 @@ def cross(m: Machine, q: int, output: int, now: int) -> None:
     after = m.output[output].after
     if after >= 0:
         port = m.input[after]
-        target = m.slot[after * depth + port.pushed % depth]
+        target = m.slot[slot_of(m, after, port.pushed)]
         arrival = now + m.hw[0].link_cycles + 2
         target.packet, target.flit, target.arrival = p, flit, arrival
         if port.pushed == port.popped:
@@ -197,7 +210,7 @@ def cross(m: Machine, q: int, output: int, now: int) -> None:
 def first_cycle(m: Machine, q: int) -> int:
     """First cycle in which the front flit of input q may be considered."""
     hw, port = m.hw[0], m.input[q]
-    slot = m.slot[q * hw.buffer_flits + port.popped % hw.buffer_flits]
+    slot = m.slot[slot_of(m, q, port.popped)]
     first = max(slot.arrival, port.front_from)
     if slot.flit == 0:
         first += hw.routing_cycles
@@ -209,7 +222,7 @@ def pop(m: Machine, q: int, now: int) -> None:
     """The front of input q has crossed: free its slot, tell the feeder, show the next front."""
     hw, port = m.hw[0], m.input[q]
     port.blocked += now - first_cycle(m, q) + 1 - port.crossed
-    m.slot[q * hw.buffer_flits + port.popped % hw.buffer_flits].pop_cycle = now
+    m.slot[slot_of(m, q, port.popped)].pop_cycle = now
     port.popped += 1
     port.crossed = 0
     port.todo = 0
@@ -221,7 +234,7 @@ def pop(m: Machine, q: int, now: int) -> None:
         port.waiting = 0
         wake(m, port.feeder // 5, now + hw.link_cycles + 1 + hw.credit_cycles, now)
     if port.pushed > port.popped:
-        slot = m.slot[q * hw.buffer_flits + port.popped % hw.buffer_flits]
+        slot = m.slot[slot_of(m, q, port.popped)]
         wake(m, q // 5, max(slot.arrival, now + 1), now)
 
 
@@ -262,7 +275,7 @@ def grant(m: Machine, router: int, requests: int, now: int) -> int:
         port = m.input[q]
         if hw.two_stage == 0:
             m.output[output].pointer = (number + 1) % 5
-        slot = m.slot[q * hw.buffer_flits + port.popped % hw.buffer_flits]
+        slot = m.slot[slot_of(m, q, port.popped)]
         flits = m.service[m.packet[slot.packet].kind, 0, FLITS]
         if flits > 1 or hw.two_stage == 1:
             if slot.flit == flits - 1:
@@ -310,7 +323,7 @@ def visit(m: Machine, router: int, now: int) -> None:
         if port.held >= 0:
             wanted = 1 << port.held
         elif wanted == 0:
-            slot = m.slot[q * hw.buffer_flits + port.popped % hw.buffer_flits]
+            slot = m.slot[slot_of(m, q, port.popped)]
             wanted = np.int64(m.ports[m.packet[slot.packet].set, router])
         for output in range(5):
             if (wanted >> output) & 1 == 0 or (port.held < 0 and m.output[5 * router + output].owner >= 0):
@@ -334,17 +347,17 @@ def visit(m: Machine, router: int, now: int) -> None:
 @kernel
 def next_cycle(marks: np.ndarray, now: int) -> int:
     """The next cycle at or after `now` for which a router is marked, or -1."""
-    start = now % WHEEL
+    start = now & (WHEEL - 1)
     groups = WHEEL // 64
     for k in range(groups + 1):
-        group = (start // 64 + k) % groups
+        group = ((start >> 6) + k) & (groups - 1)
         word = marks[group]
         if k == 0:
-            word = (word >> np.uint64(start % 64)) << np.uint64(start % 64)
+            word = (word >> np.uint64((start & 63))) << np.uint64((start & 63))
         elif k == groups:
-            word &= (np.uint64(1) << np.uint64(start % 64)) - np.uint64(1)
+            word &= (np.uint64(1) << np.uint64((start & 63))) - np.uint64(1)
         if word != 0:
-            return now + (64 * group + first_bit(word) - start) % WHEEL
+            return now + ((64 * group + first_bit(word) - start) & (WHEEL - 1))
     return -1
 
 
@@ -356,7 +369,7 @@ def run_packets(m: Machine) -> bool:
             feed(m, n, 0, False)
     now = next_cycle(m.marks, 0)
     while now >= 0:
-        at = now % WHEEL
+        at = now & (WHEEL - 1)
         m.marks[at >> 6] &= ~(np.uint64(1) << np.uint64(at & 63))
         for block in range(m.wheel.shape[1]):
             word = m.wheel[at, block]

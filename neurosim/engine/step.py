@@ -25,7 +25,7 @@ def open_step(m: Machine) -> None:
         m.output[q].sent = 0
     for n in range(m.node.shape[0]):
         node = m.node[n]
-        node.items = node.cycles = node.conflict = node.latency = 0
+        node.items = node.cycles = node.conflict = node.latency = node.scripted = 0
         node.first = node.stop = node.emission = node.packet = node.packet0 = 0
         node.at = node.flit = node.stalled = node.flits = 0
         node.sweep_free = node.sweep_busy = node.sweep_blocked = 0

@@ -1,0 +1,171 @@
+"""Scripted traffic: packets created in given cycles, through the bare network-on-chip of either engine.
+
+Terminals accept every flit at once and have as many credits as a router input (specs/router.md section 2);
+sources are unbounded. This is the machine's own network, without cores.
+"""
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from neurosim.engine.layout import Machine, build_machine
+from neurosim.engine.network import ARRIVE, CROSS, INJECT, run_packets
+from neurosim.engine.reference.book import Book
+from neurosim.engine.reference.clock import DELIVER, At, Process
+from neurosim.engine.reference.packet import Packet
+from neurosim.engine.reference.router import Output, Router, connect
+from neurosim.engine.reference.terminal import Terminal
+from neurosim.engine.reference.work import Work
+from neurosim.engine.step import add_emission, add_packet, begin_node, open_step
+from neurosim.errors import ConfigError, SimulationError
+from neurosim.image import Hardware, Image, Ints, Kinds, Program, Slices
+from neurosim.kernel import kernel
+from neurosim.learning import Formats
+from neurosim.ops import Op, Phase
+from neurosim.routing import xy
+
+__all__ = ["Stamps", "Traffic", "bare_hardware", "run_traffic"]
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Packets in the order in which each source queues them. int64[packets] each."""
+
+    create: Ints  # cycle
+    source: Ints
+    target: Ints
+    flits: Ints
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """What became of each packet: cycles of its head and tail, routers visited. int64[packets] each."""
+
+    inject_head: Ints
+    inject_tail: Ints
+    eject_head: Ints
+    eject_tail: Ints
+    routers: Ints
+
+
+def bare_hardware(columns: int, rows: int, buffer_flits: int, *, link_cycles: int = 1, routing_cycles: int = 0,
+                  credit_cycles: int = 0, two_stage: bool = False) -> Hardware:  # fmt: skip
+    """A mesh of routers with terminals that take one flit a cycle."""
+    values = dict.fromkeys(Hardware._fields, 1)
+    values.update(
+        cores=columns * rows, columns=columns, rows=rows, buffer_flits=buffer_flits, axon_fifo=buffer_flits,
+        link_cycles=link_cycles, routing_cycles=routing_cycles, credit_cycles=credit_cycles,
+        two_stage=int(two_stage), host_router=0, tick_period=0, encoder=0, random_bits=0,
+    )  # fmt: skip
+    return Hardware(**values)
+
+
+def run_traffic(hardware: Hardware, traffic: Traffic, engine: str = "compiled") -> Stamps:
+    """Run the script. Raises SimulationError for a deadlock, ConfigError for an unknown engine."""
+    if engine not in ("compiled", "reference"):
+        raise ConfigError(f"engine: expected one of compiled, reference, got '{engine}'")
+    image = _bare_image(hardware, int(np.max(traffic.flits, initial=1)))
+    events = (_compiled if engine == "compiled" else _reference)(image, traffic)
+    return _stamps(events, traffic)
+
+
+def _bare_image(hw: Hardware, longest: int) -> Image:
+    nodes, none = hw.cores + 1, np.zeros(0, np.int64)
+    ports = np.zeros((nodes, hw.cores), np.uint8)
+    for target in range(hw.cores):
+        for router in range(hw.cores):
+            ports[target, router] = 1 << xy.output(router, target, hw.columns)
+    ops = np.zeros((longest, nodes, len(Op)), np.int64)
+    ones, zeros = np.ones((longest, nodes), np.int64), np.zeros((longest, nodes), np.int64)
+    kinds = Kinds(np.arange(1, longest + 1), np.full(longest, Phase.IO), ones, zeros, ops, ops, 0, 0, 0)
+    core_ptr = np.zeros(hw.cores + 1, np.int64)
+    slices = Slices(none, none, none, none, none, np.zeros(2, np.int64), none, core_ptr, np.zeros(1, np.int64), none)
+    program = Program(none, none, none, none, none, none, 0)
+    return Image("bare network", hw, np.ones(1, np.int64), slices, ports, kinds, program, np.zeros(0, bool), none,
+                 none, ModuleType("none"), (), Formats(16, 0, 16, 8, 0, 16, 0, 8, False), (0, 0))  # fmt: skip
+
+
+@kernel
+def _send(m: Machine, create: Ints, source: Ints, target: Ints, flits: Ints) -> bool:
+    open_step(m)
+    for n in range(m.node.shape[0]):
+        begin_node(m, n)
+        m.node[n].scripted = 1
+        for k in range(create.shape[0]):
+            if source[k] == n:
+                add_emission(m, n, k)
+                add_packet(m, n, target[k], flits[k] - 1)
+                m.packet[m.clock[4] - 1].release = create[k]
+    return run_packets(m)
+
+
+def _compiled(image: Image, traffic: Traffic) -> Ints:
+    packets, hw = len(traffic.create), image.hardware
+    rows = int(np.sum(traffic.flits)) * (hw.columns + hw.rows + 4)
+    m = build_machine(image, np.zeros((hw.cores, 5), np.int64), 0, (packets, packets), rows)
+    columns = (np.array(c, np.int64) for c in (traffic.create, traffic.source, traffic.target, traffic.flits))
+    if not _send(m, *columns):
+        raise SimulationError("the network-on-chip is deadlocked: flits wait for each other and none can move")
+    return m.log[: m.logged[0]]
+
+
+def _reference(image: Image, traffic: Traffic) -> Ints:
+    env, hw = simpy.Environment(), image.hardware
+    book, work = Book(image, 0, True), Work(env)
+    routers = [Router(env, n, image, book, work) for n in range(hw.cores)]
+    connect(routers, image)
+    for n, router in enumerate(routers):
+        terminal = Terminal(env, n, image, book, work, router, xy.LOCAL, _nothing, _nothing)
+        router.outputs[xy.LOCAL] = Output(hw.axon_fifo, terminal.receive)
+        router.inputs[xy.LOCAL].credit = terminal.add_credit
+        script = [k for k in range(len(traffic.create)) if traffic.source[k] == n]
+        work.enter(len(script))
+        env.process(_script(terminal, traffic, script))
+    try:
+        env.run(until=work.done)
+    except RuntimeError as error:
+        raise SimulationError("the network-on-chip is deadlocked: flits wait for each other") from error
+    return book.event_table()
+
+
+def _nothing(node: int, packet: Packet) -> None:
+    return None
+
+
+def _script(terminal: Terminal, traffic: Traffic, script: list[int]) -> Process:
+    for number, k in enumerate(script):
+        flits = int(traffic.flits[k])
+        packet = Packet(int(traffic.target[k]), flits - 1, flits, (), terminal.node, number)
+        yield At(terminal.env, int(traffic.create[k]) - terminal.now, DELIVER)
+        terminal.packets.put(packet)
+
+
+def _stamps(events: NDArray[Any], traffic: Traffic) -> Stamps:
+    """Event log -> stamps per packet."""
+    count = len(traffic.create)
+    index = {}
+    seen = dict.fromkeys(range(int(np.max(traffic.source, initial=0)) + 1), 0)
+    for k, source in enumerate(traffic.source.tolist()):
+        index[source, seen[source]] = k
+        seen[source] += 1
+    inject, eject = np.zeros((2, count), np.int64), np.zeros((2, count), np.int64)
+    routers = np.zeros(count, np.int64)
+    for cycle, event, node, a, b, c in events.tolist():
+        if event == INJECT:
+            k, flit, stamps = index[node, a], b, inject
+        elif event == ARRIVE:
+            k, flit, stamps = index[a, b], c, eject
+        elif event == CROSS and c % 1024 == 0:
+            routers[index[b, c // 1024]] += 1
+            continue
+        else:
+            continue
+        if flit == 0:
+            stamps[0, k] = cycle
+        if flit == traffic.flits[k] - 1:
+            stamps[1, k] = cycle
+    return Stamps(inject[0], inject[1], eject[0], eject[1], routers)

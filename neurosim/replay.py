@@ -1,0 +1,115 @@
+"""Replay of recorded ground truth: what other people's hardware did, packet by packet, against this machine.
+
+Here: scripted network cases (a folder with scripted_cases.json and scripted_packets.csv, specs/router.md
+section 5). A case that asks for a mechanism that is not modelled says so and does not count as identical.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from neurosim.engine.traffic import Traffic, bare_hardware, run_traffic
+from neurosim.errors import ReplayError
+
+__all__ = ["Verdict", "replay_paths"]
+
+_STAMPS = ("inject_head", "inject_tail", "eject_head", "eject_tail", "routers")
+_COLUMNS = ("inject_head_cycle", "inject_tail_cycle", "eject_head_cycle", "eject_tail_cycle", "routers_visited")
+# What every case must ask for, because the router is built that way.
+_FIXED = {"n": 2, "routing_function": "dim_order", "alloc_iters": 1, "arb_type": "round_robin",
+          "wait_for_tail_credit": 0, "hold_switch_for_packet": 0, "vc_alloc_delay": 1, "sw_alloc_delay": 1,
+          "st_prepare_delay": 0, "input_speedup": 1, "output_speedup": 1, "internal_speedup": 1.0,
+          "injection_and_ejection_channel_latency": 1}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One case: `identical` is None if the case needs a mechanism that is not modelled."""
+
+    case: str
+    identical: bool | None
+    message: str
+
+
+def replay_paths(paths: list[Path], engine: str = "compiled") -> Iterator[Verdict]:
+    """Replay every case of every path (a folder, or its scripted_cases.json), in order.
+
+    Raises ReplayError for a path that holds no recorded cases, or damaged ones.
+    """
+    for path in paths:
+        folder = path.parent if path.name == "scripted_cases.json" else path
+        cases, packets = _read(folder)
+        for case in cases:
+            yield _replay(case, packets[packets["case"] == case["case"]], engine)
+
+
+def _read(folder: Path) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+    files = folder / "scripted_cases.json", folder / "scripted_packets.csv"
+    for file in files:
+        if not file.is_file():
+            raise ReplayError(f"{folder}: expected recorded cases, found no {file.name}")
+    try:
+        cases = json.loads(files[0].read_text())
+        packets = pd.read_csv(files[1])
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ReplayError(f"{folder}: not readable: {error}") from error
+    if not isinstance(cases, list) or not all(isinstance(c, dict) and _REQUIRED <= c.keys() for c in cases):
+        raise ReplayError(f"{files[0]}: expected a list of cases with {', '.join(sorted(_REQUIRED))}")
+    wanted = ["case", "create_cycle", "src", "dst", "flits", *_COLUMNS]
+    missing = [column for column in wanted if column not in packets.columns]
+    if missing:
+        raise ReplayError(f"{files[1]}: expected columns {', '.join(wanted)}; missing: {', '.join(missing)}")
+    numbers = packets[wanted[1:]]
+    if not all(pd.api.types.is_integer_dtype(kind) for kind in numbers.dtypes):
+        raise ReplayError(f"{files[1]}: expected whole numbers in all columns but `case`")
+    return cases, packets
+
+
+_REQUIRED = {"case", "packets", "router_mode", "reference_parameters"}
+
+
+def _unsupported(case: dict[str, Any]) -> str | None:
+    p = case["reference_parameters"]
+    if p["topology"] != "mesh" or p["num_vcs"] != 1:
+        return f"needs a {p['topology']} with {p['num_vcs']} virtual channel(s), which is not modelled yet"
+    if p["st_final_delay"] != 1:
+        return f"needs st_final_delay = {p['st_final_delay']} (an unpipelined stage), which is not modelled"
+    if p["routing_delay"] > 1:
+        return f"needs routing_delay = {p['routing_delay']} (an unpipelined stage), which is not modelled"
+    if case["router_mode"] not in ("A", "T"):
+        return f"needs router arrangement {case['router_mode']}, which is not modelled"
+    for key, value in _FIXED.items():
+        if p.get(key, value) != value:
+            return f"needs {key} = {p[key]}, which is not modelled"
+    return None
+
+
+def _replay(case: dict[str, Any], rows: pd.DataFrame, engine: str) -> Verdict:
+    name, p = str(case["case"]), case["reference_parameters"]
+    try:
+        reason = _unsupported(case)
+        if reason:
+            return Verdict(name, None, reason)
+        hardware = bare_hardware(
+            p["k"], p["k"], p["vc_buf_size"], link_cycles=p["channel_latency"], routing_cycles=p["routing_delay"],
+            credit_cycles=p["credit_delay"], two_stage=case["router_mode"] == "T",
+        )  # fmt: skip
+    except (KeyError, TypeError) as error:
+        raise ReplayError(f"case {name}: expected the key {error} among its reference parameters") from error
+    if len(rows) != case["packets"]:
+        raise ReplayError(f"case {name}: expected {case['packets']} packets, found {len(rows)}")
+    columns = [rows[c].to_numpy(np.int64) for c in ("create_cycle", "src", "dst", "flits")]
+    if any((c < 0).any() for c in columns) or max(columns[1].max(), columns[2].max()) >= hardware.cores:
+        raise ReplayError(f"case {name}: nodes must lie in 0..{hardware.cores - 1} and cycles must not be negative")
+    stamps = run_traffic(hardware, Traffic(*columns), engine)
+    for packet in range(len(rows)):
+        for field, column in zip(_STAMPS, _COLUMNS, strict=True):
+            got, expected = int(getattr(stamps, field)[packet]), int(rows[column].iloc[packet])
+            if got != expected:
+                return Verdict(name, False, f"packet {packet}, {column}: expected {expected}, got {got}")
+    return Verdict(name, True, f"{len(rows)} packets")
