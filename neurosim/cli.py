@@ -327,12 +327,16 @@ def replay(ctx: click.Context, paths: tuple[Path, ...], engine: str) -> None:
     """Replay recorded ground truth and compare: one line a case, then how many are identical."""
     from neurosim.replay import replay_paths
 
+    engines = ENGINES if engine == "both" else (engine,)
     same, total = 0, 0
-    for name, identical, message in replay_paths(paths, engine):
+    for verdicts in zip(*(replay_paths(list(paths), name) for name in engines), strict=True):
+        # The worst of the engines' verdicts: different, then not modelled, then identical.
+        worst = min(verdicts, key=lambda verdict: (False, None, True).index(verdict.identical))
         total += 1
-        same += identical is True
-        verdict = {True: "identical", False: "DIFFERENT", None: "not modelled"}[identical]
-        click.echo(f"{name}: {verdict}" + (f": {message}" if message else ""))
+        same += worst.identical is True
+        who = engines[verdicts.index(worst)]
+        word = {True: "identical", False: f"DIFFERENT ({who} engine)", None: "not modelled"}[worst.identical]
+        click.echo(f"{worst.case}: {word}" + (f": {worst.message}" if worst.message else ""))
     click.echo(f"{same} of {total} identical")
     ctx.exit(0 if same == total else 1)
 

@@ -8,13 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from neurosim.cli import main
+from neurosim.replay import Verdict
 from neurosim.results import read_summary
 from neurosim.workloads import desire_mnist
 
@@ -220,15 +220,15 @@ def test_verify_says_identical_or_where_not(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_replay_counts_the_identical_cases(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    cases: list[tuple[str, bool | None, str]] = [("o01", True, ""), ("o16", None, "needs two channels")]
-    module = ModuleType("neurosim.replay")
-    module.replay_paths = lambda paths, engine: iter(cases)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "neurosim.replay", module)
+    cases = [Verdict("o01", True, ""), Verdict("o16", None, "needs two channels")]
+    monkeypatch.setattr("neurosim.replay.replay_paths", lambda paths, engine: iter(cases))
     result = invoke("replay", str(tmp_path))
     expected = "o01: identical\no16: not modelled: needs two channels\n1 of 2 identical\n"
     assert (result.exit_code, result.stdout) == (1, expected)
+    cases[1] = Verdict("o16", False, "packet 3")
+    assert "o16: DIFFERENT (compiled engine): packet 3" in invoke("replay", str(tmp_path)).stdout
     cases.pop()
-    assert invoke("replay", str(tmp_path)).exit_code == 0
+    assert invoke("replay", str(tmp_path), "--engine", "reference").exit_code == 0
 
 
 def test_check_goes_on_after_a_bad_file(tmp_path: Path) -> None:
