@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 
 
 class Hardware(NamedTuple):
-    """Timing and format numbers that the engines need, all integers; cycles unless the name says otherwise."""
+    """Timing and format numbers that the engines need, integers; cycles unless the name says otherwise."""
 
     cores: int
     columns: int
@@ -96,7 +96,7 @@ class Program(NamedTuple):
 
 @dataclass(frozen=True)
 class Quantisation:
-    """What became of real-valued weights: largest absolute rounding error and share clipped, per projection."""
+    """What became of the real weights of a projection: largest absolute error, number clipped, number."""
 
     projection: str
     largest_error: float
@@ -143,7 +143,12 @@ class Image:
                 continue
             parts = value if isinstance(value, tuple) else (value,)
             for part in parts:
-                sha.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
+                # Each part says where it ends: 1, 23 and 12, 3 are not the same numbers.
+                if isinstance(part, np.ndarray):
+                    sha.update(f"{part.dtype.str} {part.shape} ".encode())
+                    sha.update(part.tobytes())
+                else:
+                    sha.update(f"{part!r} ".encode())
         return sha.hexdigest()
 
     def rate(self, lr: float) -> int:
@@ -151,7 +156,7 @@ class Image:
         return int(self.rule.rate(lr, self.formats))
 
     def new_state(self, seed: int, weights: list[NDArray[np.float64]] | None = None) -> "State":
-        """Initial state: the given real weights (post, pre) quantised, or N(0, sqrt(2 / fan-in)) from the seed."""
+        """Initial state: the given real weights (post, pre) quantised, or random ones from the seed."""
         if weights is None:
             weights = self.random_weights(seed)
         flat, _ = self.quantise(weights)
@@ -166,11 +171,15 @@ class Image:
     def quantise(self, weights: list[NDArray[np.float64]]) -> tuple[NDArray[Any], list[Quantisation]]:
         """Real weights (post, pre) -> the chip's flat integers, and a report of rounding and clipping.
 
-        Raises DataError if the number or the shape of the matrices is not that of the network.
+        Raises DataError if the number or the shape of the matrices is not that of the network, or a weight
+        is not a finite number.
         """
         shapes = [(int(b), int(a)) for a, b in zip(self.sizes[:-1], self.sizes[1:], strict=True)]
         if [w.shape for w in weights] != shapes:
-            raise DataError(f"weights: expected shapes {shapes} (post, pre), got {[w.shape for w in weights]}")
+            found = [w.shape for w in weights]
+            raise DataError(f"weights: expected shapes {shapes} (post, pre), got {found}")
+        if not all(np.isfinite(w).all() for w in weights):
+            raise DataError("weights: expected finite numbers, found NaN or infinity")
         dtype = np.int16 if self.formats.weight_bits <= 16 else np.int32
         low, high = self.weight_limits
         scale = 2.0**self.formats.weight_fraction_bits

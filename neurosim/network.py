@@ -51,9 +51,13 @@ def parse_sizes(text: str) -> tuple[int, ...]:
     Raises ConfigError for anything that is not two or more positive whole numbers joined by hyphens.
     """
     parts = text.split("-")
-    if len(parts) < 2 or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) < 2 or not all(_is_size(part) for part in parts):
         raise ConfigError(f"network: expected layer sizes such as 784-512-10, got '{text}'")
     return tuple(int(part) for part in parts)
+
+
+def _is_size(part: str) -> bool:
+    return part.isascii() and part.isdigit() and len(part) < 10 and int(part) > 0
 
 
 def mlp(sizes: Sequence[int], encoder: str = "accumulate") -> Network:

@@ -1,4 +1,4 @@
-"""Placement: (Network, Chip, rule) -> Image. Fills cores, proves ranges, builds axon, route and timing tables."""
+"""Placement: (Network, Chip, rule) -> Image. Fills cores, proves ranges, builds the tables."""
 
 from dataclasses import dataclass
 from types import ModuleType
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.chip import Chip
-from neurosim.errors import PlacementError
+from neurosim.errors import ConfigError, PlacementError
 from neurosim.image import Image
 from neurosim.learning import Formats
 from neurosim.network import ENCODERS, Network
@@ -138,8 +138,15 @@ def _chip_full(network: Network, chip: Chip, p: int, placed: int, needed: list[i
     return "\n".join(lines)
 
 
-def _prove_ranges(network: Network, chip: Chip, rule_limit: int, magnitude: int) -> None:
+def _prove_ranges(network: Network, chip: Chip, rule_limit: int, settings: Any) -> None:
     core, problems = chip.core, []
+    threshold = round(settings.threshold * 2**core.synapse.weight_fraction_bits)
+    highest = 2 ** (core.neuron.membrane_bits - 1) - 1
+    if not 1 <= threshold <= highest:
+        problems.append(
+            f"membranes: the threshold {settings.threshold:g} is {threshold} in units of the weight LSB, "
+            f"core.neuron.membrane_bits = {core.neuron.membrane_bits} allows 1 to {highest}"
+        )
     for projection in network.projections:
         pre, post = network.populations[projection.pre], network.populations[projection.post]
         need = (pre.size * rule_limit).bit_length() + 1
@@ -148,7 +155,7 @@ def _prove_ranges(network: Network, chip: Chip, rule_limit: int, magnitude: int)
                 f"accumulators: {pre.size} weights into '{post.name}' can sum to {need} bits, "
                 f"core.accumulator.bits is {core.accumulator.bits}"
             )
-        need = (post.size * rule_limit * magnitude).bit_length() + 1
+        need = (post.size * rule_limit * settings.steps).bit_length() + 1
         if projection.pre > 0 and need > core.learning.error_bits:
             problems.append(
                 f"error sums: {post.size} weights back to '{pre.name}' can sum to {need} bits, "
@@ -163,8 +170,10 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
     name = rule.__name__.rpartition(".")[2]
     card = rule.card(formats(chip), settings)
     if name not in core.learning.circuits:
-        have = ", ".join(core.learning.circuits) or "none"
-        problems.append(f"rule '{name}' needs its circuit on the core; core.learning.circuits has: {have}")
+        circuits = ", ".join(core.learning.circuits) or "none"
+        problems.append(
+            f"rule '{name}' needs its circuit on the core; core.learning.circuits has: {circuits}"
+        )
     if card.history_bits > core.learning.history_bits:
         problems.append(
             f"spike history: the rule stores {card.history_bits} slots, "
@@ -172,15 +181,24 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
         )
     need = card.neuron_bits + core.neuron.membrane_bits
     if need > core.neuron.word_bits:
-        problems.append(f"neuron word: {need} bits of state, core.neuron.word_bits is {core.neuron.word_bits}")
+        have = core.neuron.word_bits
+        problems.append(f"neuron word: {need} bits of state, core.neuron.word_bits is {have}")
     address = (core.synapse.capacity_kib * 8192 // core.synapse.word_bits).bit_length()
     need = address + card.axon_bits
     if need > core.axon.entry_bits:
+        have = core.axon.entry_bits
         problems.append(
-            f"axon entry: row address and history take {need} bits, core.axon.entry_bits is {core.axon.entry_bits}"
+            f"axon entry: row address and history take {need} bits, core.axon.entry_bits is {have}"
         )
     if problems:
         raise PlacementError("\n".join(problems))
+
+
+def _byte(name: str, probability: float) -> int:
+    """A dropout probability in 256ths: a neuron is silent if a random byte lies below."""
+    if not (probability >= 0 and round(probability * 256) < 256):
+        raise ConfigError(f"{name}: expected at least 0 and less than 511/512, got {probability:g}")
+    return round(probability * 256)
 
 
 def place(
@@ -196,23 +214,25 @@ def place(
     """Place `network` on `chip` for `rule` (its `settings` in real units; None: the rule's defaults).
 
     `learning=False` places for inference only: the chip then needs no learning circuit.
-    Raises PlacementError with everything that does not fit, naming memory, need and capacity.
+    Raises ConfigError for a setting that no chip can hold, and PlacementError with everything that does not
+    fit, naming memory, need and capacity.
     """
     settings = rule.Settings() if settings is None else settings
     form = formats(chip)
     constants = rule.quantise(settings, form)
+    sizes = np.array(network.sizes, np.int64)
+    drop = [_byte("dropout_input", dropout_input)]
+    drop += [_byte("dropout_hidden", dropout_hidden)] * (len(sizes) - 2) + [0]
     if settings.steps > 60:
         raise PlacementError(f"settings.steps: at most 60 time steps a sample, got {settings.steps}")
     if learning:
         _check_learning(chip, rule, settings)
     low, high = int(constants.weight_min), int(constants.weight_max)
-    _prove_ranges(network, chip, max(-low, high), settings.steps)
+    _prove_ranges(network, chip, max(-low, high), settings)
     parts = partition(network, chip)
     slices = slice_table(network, chip, parts, form)
     ports, slices = routes(network, chip, slices)
     kind_table = kinds(network, chip, slices)
-    sizes = np.array(network.sizes, np.int64)
-    drop = [round(dropout_input * 256)] + [round(dropout_hidden * 256)] * (len(sizes) - 2) + [0]
     return Image(
         name=f"{'-'.join(map(str, network.sizes))} on {chip.name}",
         hardware=hardware(chip, settings, ENCODERS.index(network.populations[0].neuron)),

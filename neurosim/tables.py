@@ -132,18 +132,19 @@ def routes(network: Network, chip: Chip, slices: Slices) -> tuple[NDArray[np.uin
     sets: list[int] = []
     set_ptr = [0]
     top = len(network.sizes) - 1
-    host = slice_cores(slices, 0) + slice_cores(slices, top)
-    for core in host:
-        way = np.zeros(chip.cores, np.uint8)
-        _mark(way, core, chip.cores, chip)
+    way = np.zeros(chip.cores, np.uint8)
+    for core in sorted({int(core) for core in slices.core}):  # pixel values, label, learning rate
         _mark(way, chip.host.router, core, chip)
+    for core in slice_cores(slices, top):  # read-out
+        _mark(way, core, chip.cores, chip)
     for s, core in enumerate(slices.core):
         p = int(slices.population[s])
         targets = slice_cores(slices, p + 1) if p < top else []
         ways = np.zeros((len(targets), chip.cores), np.uint8)
         for way, target in zip(ways, targets, strict=True):
             _mark(way, int(core), target, chip)
-            _mark(np.zeros(chip.cores, np.uint8), target, int(core), chip)  # the way back of the error
+            if p > 0:  # the way back of the error, which ends at the first hidden layer
+                _mark(np.zeros(chip.cores, np.uint8), target, int(core), chip)
         if chip.noc.multicast and len(targets) > 1:
             sets.append(sum(len(block) for block in rows))
             rows.append(np.bitwise_or.reduce(ways, axis=0, keepdims=True))

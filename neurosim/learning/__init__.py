@@ -9,7 +9,8 @@ A rule is a module with
 - ``card(formats, settings) -> Card``: the hardware that it needs;
 - kernels, each a pure function of numbers that are present at one synapse or one neuron:
   ``output_symbol(count, is_label, c)``, ``hidden_symbol(error_sum, c)``, ``magnitude(symbol, count, c)``,
-  ``on_slot(trace, spike, c)``, ``on_post(credit, trace, c)``, ``on_update(weight, credit, symbol, rate, random, c)``.
+  ``on_slot(trace, spike, c)``, ``on_post(credit, trace, c)``,
+  ``on_update(weight, credit, symbol, rate, random, c)``.
 """
 
 from dataclasses import dataclass

@@ -21,6 +21,9 @@ TITLE = "Desire back-propagation"
 SOURCE = "Gerlinghoff, Luo, Goh, Wong 2022, arXiv 2211.05412; exact with respect to the released code"
 
 
+CREDIT_BITS = 6  # a credit is the sum of at most 60 traces
+
+
 @dataclass(frozen=True)
 class Settings:
     """Hyper-parameters in real units; the defaults are the authors' (local_rules.md A.3)."""
@@ -51,16 +54,30 @@ class Constants(NamedTuple):
     weight_min: int
 
 
+def _check(settings: Settings, formats: Formats) -> None:
+    s, shift = settings, formats.trace_fraction_bits + formats.rate_fraction_bits
+    demands = (
+        ("settings.steps", s.steps, s.steps >= 1, "at least 1"),
+        ("settings.margin", s.margin, 0 <= s.margin < s.steps, f"0 to less than steps = {s.steps}"),
+        ("settings.threshold", s.threshold, 0 < s.threshold <= 2**31, "more than 0, at most 2^31"),
+        ("settings.leak_shift", s.leak_shift, 0 <= s.leak_shift <= 31, "0 to 31"),
+        ("settings.theta_output", s.theta_output, 0 <= s.theta_output <= 1, "0 to 1"),
+        ("settings.theta_hidden", s.theta_hidden, 0 < s.theta_hidden <= 1000, "more than 0, at most 1000"),
+        ("settings.weight_limit", s.weight_limit, 0 < s.weight_limit <= 2**31, "more than 0, at most 2^31"),
+        ("core.learning: trace_fraction_bits + rate_fraction_bits", shift, shift <= 60, "at most 60"),
+    )
+    problems = [f"{name}: expected {what}, got {found:g}" for name, found, met, what in demands if not met]
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
 def quantise(settings: Settings, formats: Formats) -> Constants:
     """Settings in real units -> register contents in the chip's formats.
 
-    Raises ConfigError if the target count is not positive.
+    Raises ConfigError with every setting that is out of range, one a line.
     """
+    _check(settings, formats)
     target = settings.steps - settings.margin
-    if target < 1:
-        raise ConfigError(
-            f"settings.margin: expected less than steps = {settings.steps}, got {settings.margin}"
-        )
     theta_output = Fraction(str(settings.theta_output))
     theta_hidden = Fraction(str(settings.theta_hidden))
     limit = round(settings.weight_limit * 2**formats.weight_fraction_bits)
@@ -82,8 +99,18 @@ def quantise(settings: Settings, formats: Formats) -> Constants:
 
 
 def rate(lr: float, formats: Formats) -> int:
-    """Learning rate (weight per unit of trace and post spike) -> contents of the rate register."""
-    return round(lr * 2**formats.weight_fraction_bits * 2**formats.rate_fraction_bits)
+    """Learning rate (weight per unit of trace and post spike) -> contents of the rate register (32 bits).
+
+    Raises ConfigError for a rate below zero, or too large for the register or the 62 bits of credit x rate.
+    """
+    scale = 2.0 ** (formats.weight_fraction_bits + formats.rate_fraction_bits)
+    bits = min(32, 62 - CREDIT_BITS - formats.trace_bits)
+    if not 0 <= lr * scale < 2**bits - 1:
+        raise ConfigError(
+            f"learning rate: expected 0 to {2**bits / scale:.3g} (the rate register has {bits} bits, of which "
+            f"{formats.weight_fraction_bits} + {formats.rate_fraction_bits} are fraction), got {lr:g}"
+        )
+    return round(lr * scale)
 
 
 @kernel
