@@ -4,12 +4,17 @@ import shutil
 from pathlib import Path
 
 import fake_engine
+import hypothesis
 import pytest
 
 from neurosim import results, session
 from neurosim.account.costs import load_costs
 from neurosim.config import Config, resolve
 from neurosim.session import Job
+
+# The first call of a kernel compiles it.
+hypothesis.settings.register_profile("neurosim", deadline=None)
+hypothesis.settings.load_profile("neurosim")
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def rate(lr: float, formats: Formats) -> int:
     bits = min(32, 62 - CREDIT_BITS - formats.trace_bits)
     if not 0 <= lr * scale < 2**bits - 1:
         raise ConfigError(
-            f"learning rate: expected 0 to {2**bits / scale:.3g} (the rate register has {bits} bits, of which "
+            f"learning rate: expected 0 to {2**bits / scale:.3g} (a register of {bits} bits, of which "
             f"{formats.weight_fraction_bits} + {formats.rate_fraction_bits} are fraction), got {lr:g}"
         )
     return round(lr * scale)
