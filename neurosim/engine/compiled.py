@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.engine.forest import lone_sources
 from neurosim.engine.forward import new_activity
 from neurosim.engine.layout import build_machine
 from neurosim.engine.run import Run
@@ -62,8 +63,12 @@ def _bench(image: Image, module: ModuleType) -> Any:
     )  # fmt: skip
 
 
-def run(image: Image, state: State, batch: Batch, record: bool = False, capacity: int = 0) -> Run:
+def run(
+    image: Image, state: State, batch: Batch, record: bool = False, *, general: bool = False, capacity: int = 0
+) -> Run:
     """Present `batch`; changes `state`. With `record`, every event is logged (slow, for small batches).
+
+    `general` sends all packets through the general loop (same result, slower): for tests.
 
     Raises SimulationError if the network deadlocks.
     """
@@ -71,6 +76,8 @@ def run(image: Image, state: State, batch: Batch, record: bool = False, capacity
     before = state.copy() if record else None
     module = phased(image.rule)
     m = build_machine(image, state.pointers, state.cycle, _room(image), max(capacity, 1 << 16) if record else 0)
+    if not general:
+        m.lone[:] = lone_sources(image, m.output.after, m.node.attach)
     samples, outputs = len(batch.values), int(image.sizes[-1])
     counts, membranes = np.zeros((samples, outputs), np.int64), np.zeros((samples, outputs), np.int64)
     cycles = np.zeros(samples, np.int64)
@@ -85,7 +92,7 @@ def run(image: Image, state: State, batch: Batch, record: bool = False, capacity
     logged = int(m.logged[0])
     if before is not None and logged > len(m.log):  # the log was too short: once more with a longer one
         state.weights[:] = before.weights
-        return run(image, state, batch, record, logged)
+        return run(image, state, batch, record, general=general, capacity=logged)
     state.cycle = int(m.clock[0])
     state.pointers[:] = m.output.pointer.reshape(-1, 5)
     _count_deliveries(m.counts, m.delivered, image, batch.learn)

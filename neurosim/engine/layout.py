@@ -51,6 +51,7 @@ _NODE = (
     "conflict",  # of which waiting for banks
     "latency",  # from the end of an item to its result
     "unit",  # which unit sweeps
+    "alone",  # 1: meets no other source in this step
     "scripted",  # 1: packets are complete in given cycles; no sweep, no packetiser
     "first",  # emissions first..stop-1, packets from packet0 on
     "stop",
@@ -108,6 +109,8 @@ class Machine(NamedTuple):
     host_ptr: Ints  # [4] where each group starts and ends
     kinds: Ints  # [3]: kind of error(0), of readout; set of the readout
     delivered: Ints  # [kinds, nodes]
+    lone: Ints  # [kinds, nodes] 1: a node that sends this kind meets no other source (forest.py)
+    path: Ints  # [routers + 6, 2] stack of the tree walk (forest.py)
     counts: Ints  # [phases, nodes, ops]
     cycles: Ints  # [phases, nodes, units, causes]; BARRIER is filled in at the end of the run
     totals: Ints  # [2, phases]: cycles, steps
@@ -191,6 +194,8 @@ def build_machine(image: Image, pointers: Ints, cycle: int, room: tuple[int, int
         host_ptr=np.cumsum([0, *(len(group) for group in groups)]).astype(np.int64),
         kinds=np.array([len(image.sizes) - 1, kinds.readout, program.readout_set], np.int64),
         delivered=_zeros(count, nodes),
+        lone=_zeros(count, nodes),
+        path=_zeros(hw.cores + 6, 2),
         counts=_zeros(phases, nodes, len(Op)),
         cycles=_zeros(phases, nodes, len(Unit), len(Cause)),
         totals=_zeros(2, phases),

@@ -11,7 +11,8 @@ import numpy as np
 from neurosim.engine.layout import WHEEL, Machine
 from neurosim.kernel import first_bit, inlined, kernel
 
-__all__ = ["ARRIVE", "AXON", "CROSS", "EMIT", "INJECT", "SYNAPSE", "run_packets"]
+__all__ = ["ARRIVE", "AXON", "CROSS", "EMIT", "FLITS", "INJECT", "SYNAPSE", "credit_cycle", "log", "receive",
+           "run_packets", "slot_of", "start_packet"]  # fmt: skip
 
 EMIT, INJECT, CROSS, ARRIVE, AXON, SYNAPSE = range(6)  # events of the log
 NEVER = 1 << 60
@@ -363,9 +364,9 @@ def next_cycle(marks: np.ndarray, now: int) -> int:
 
 @kernel
 def run_packets(m: Machine) -> bool:
-    """Send and deliver all packets of the step, from its cycle 0 on. False if the network is deadlocked."""
+    """Send and deliver the packets of all sources that meet, from cycle 0 of the step. False: deadlock."""
     for n in range(m.node.shape[0]):
-        if m.node[n].first < m.node[n].stop:
+        if m.node[n].first < m.node[n].stop and m.node[n].alone == 0:
             feed(m, n, 0, False)
     now = next_cycle(m.marks, 0)
     while now >= 0:

@@ -1,6 +1,7 @@
 """Compiled steps: open (all units idle), fill with sweeps and packets, close (cycles to causes, counts to ops)."""
 
 from neurosim.engine.contract import step_cycles
+from neurosim.engine.forest import run_alone
 from neurosim.engine.forward import Activity
 from neurosim.engine.layout import Machine
 from neurosim.engine.network import run_packets
@@ -25,7 +26,7 @@ def open_step(m: Machine) -> None:
         m.output[q].sent = 0
     for n in range(m.node.shape[0]):
         node = m.node[n]
-        node.items = node.cycles = node.conflict = node.latency = node.scripted = 0
+        node.items = node.cycles = node.conflict = node.latency = node.scripted = node.alone = 0
         node.first = node.stop = node.emission = node.packet = node.packet0 = 0
         node.at = node.flit = node.stalled = node.flits = 0
         node.sweep_free = node.sweep_busy = node.sweep_blocked = 0
@@ -60,6 +61,7 @@ def add_packet(m: Machine, n: int, target: int, kind: int) -> None:
     packet = m.packet[p]
     packet.set, packet.kind, packet.origin, packet.number = target, kind, n, p - m.node[n].packet0
     m.clock[PACKETS] = p + 1
+    m.node[n].alone = m.lone[kind, n]
     m.emission[m.clock[EMISSIONS]].packets = p + 1
 
 
@@ -84,7 +86,14 @@ def charge(m: Machine, phase: int, node: int, unit: int, busy: int, conflict: in
 def close_step(m: Machine, phase: int) -> None:
     """Run the packets, then book the step: length, causes of every unit that served, counts of the traffic."""
     hw = m.hw[0]
-    if m.clock[EMISSIONS] > 0 and not run_packets(m):
+    meeting = 0
+    for n in range(m.node.shape[0]):
+        if m.node[n].first < m.node[n].stop:
+            if m.node[n].alone == 1:
+                run_alone(m, n)
+            else:
+                meeting += 1
+    if meeting > 0 and not run_packets(m):
         m.clock[DEADLOCK] = 1
     over = m.clock[LAST]
     for n in range(m.node.shape[0]):
