@@ -183,12 +183,12 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
     if need > core.neuron.word_bits:
         have = core.neuron.word_bits
         problems.append(f"neuron word: {need} bits of state, core.neuron.word_bits is {have}")
-    address = (core.synapse.capacity_kib * 8192 // core.synapse.word_bits).bit_length()
-    need = address + card.axon_bits
+    row = (core.synapse.words - 1).bit_length() + (core.neuron.entries - 1).bit_length()  # address, length
+    need = row + card.axon_bits
     if need > core.axon.entry_bits:
         have = core.axon.entry_bits
         problems.append(
-            f"axon entry: row address and history take {need} bits, core.axon.entry_bits is {have}"
+            f"axon entry: row address, row length and history take {need} bits, core.axon.entry_bits is {have}"
         )
     if problems:
         raise PlacementError("\n".join(problems))
