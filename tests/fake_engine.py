@@ -9,6 +9,7 @@ FAKE_ENGINE_MS is then the time that one sample takes.
 import os
 import sys
 import time
+import zlib
 
 import numpy as np
 
@@ -53,7 +54,8 @@ def _sample(image: Image, state: State, batch: Batch, i: int) -> Run:
         state.seed,
         batch.first + i,
         int(batch.values[i].sum()),
-        int(state.weights[::97].astype(np.int64).sum()) % 2**31,
+        zlib.crc32(state.weights.tobytes() + state.pointers.tobytes()),
+        state.cycle,
     ]
     rng = np.random.default_rng([*key, int(batch.rates[i]), learn])
     zero = empty(image)
