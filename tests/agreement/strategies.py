@@ -1,0 +1,268 @@
+"""Random small machines and jobs for them: hypothesis strategies that draw a Case, and Case.build.
+
+A Case is plain numbers, so that a failing example can be copied out of the report into a test. What a chip
+refuses (too narrow a link, too short a barrier) is steered around; what does not fit is rejected.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import reject, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from neurosim.chip import Chip, load_chip
+from neurosim.errors import ConfigError, PlacementError
+from neurosim.image import Image, State
+from neurosim.learning import load_rule
+from neurosim.network import mlp
+from neurosim.place import place
+from neurosim.stimulus import Batch
+
+__all__ = ["TRAFFIC", "Case", "cases", "examples"]
+
+TRAFFIC = ("unicast", "multicast", "wormhole", "two_stage")
+BASE = load_chip("tiny").model_dump()
+RULE = load_rule("desire_bp")
+MORE = int(os.environ.get("NEUROSIM_EXAMPLES", "1"))  # times as many examples, and fresh ones
+MESHES = ((1, 1), (2, 1), (1, 3), (3, 1), (2, 2), (5, 1), (3, 2), (4, 4))  # (columns, rows)
+BATCHES = (((2, True),), ((1, False),), ((1, True), (1, False)), ((1, False), (2, True)))
+BUDGET = 220  # spikes and error packets of a case, about: the reference engine does some 2500 a second
+
+
+def examples(number: int) -> settings:
+    """Settings of a test: `number` examples, always the same; NEUROSIM_EXAMPLES=9: 9 times as many, new."""
+    return settings(max_examples=number * MORE, deadline=None, derandomize=MORE == 1, database=None)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A chip (changes to the tiny chip), a network, its settings and weights, and samples to present."""
+
+    chip: tuple[tuple[str, Any], ...]  # (dotted key, value)
+    sizes: tuple[int, ...]
+    encoder: str
+    rule: tuple[tuple[str, Any], ...]  # fields of the rule's Settings
+    dropout: tuple[float, float]  # input, hidden
+    weights: str  # see `_weights`
+    values: str  # see `_values`
+    learning_rate: float
+    batches: tuple[tuple[int, bool], ...]  # (samples, learn), one after another on one state
+    seed: int
+
+    def load(self) -> Chip:
+        """The chip, validated."""
+        tree = _copy(BASE)
+        for key, value in self.chip:
+            *path, last = key.split(".")
+            section = tree
+            for name in path:
+                section = section[name]
+            section[last] = value
+        return Chip.model_validate(tree)
+
+    def build(self) -> tuple[Image, State, list[Batch]]:
+        """Image, initial state and batches. Raises PlacementError or ConfigError if it does not fit."""
+        image = place(
+            mlp(self.sizes, self.encoder), self.load(), RULE, RULE.Settings(**dict(self.rule)),
+            dropout_input=self.dropout[0], dropout_hidden=self.dropout[1],
+        )  # fmt: skip
+        rng = np.random.default_rng(self.seed)
+        shapes = zip(self.sizes[:-1], self.sizes[1:], strict=True)
+        state = image.new_state(self.seed, [_weights(self.weights, (post, pre), rng) for pre, post in shapes])
+        state.pointers[:] = rng.integers(0, 5, state.pointers.shape)
+        batches, first = [], 0
+        for samples, learn in self.batches:
+            values = _values(self.values, (samples, self.sizes[0]), rng)
+            labels = rng.integers(0, self.sizes[-1], samples)
+            rates = np.full(samples, image.rate(self.learning_rate), np.int64)
+            batches.append(Batch(values, labels, first, rates, learn))
+            first += samples
+        return image, state, batches
+
+
+def _copy(tree: dict[str, Any]) -> dict[str, Any]:
+    return {key: _copy(value) if isinstance(value, dict) else value for key, value in tree.items()}
+
+
+def _weights(pattern: str, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Real weights (post, pre): everything fires; or most; or some; or a few rows feed everything."""
+    if pattern == "large":
+        return np.full(shape, 2.0)
+    if pattern == "positive":
+        return rng.uniform(0.0, 1.5, shape)
+    if pattern == "normal":
+        return rng.normal(0.0, 2.0 / np.sqrt(shape[1]), shape)
+    assert pattern == "bursts"  # silent for most inputs, all at once for some
+    return np.where(rng.random((1, shape[1])) < 0.3, 2.0, -0.25) * np.ones(shape)
+
+
+def _values(pattern: str, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Pixel values: all neurons fire in every step; at random; half of them; one."""
+    if pattern == "dense":
+        return np.full(shape, 255, np.uint8)
+    if pattern == "random":
+        return rng.integers(0, 256, shape).astype(np.uint8)
+    if pattern == "half":
+        return np.where(rng.random(shape) < 0.5, 255, 0).astype(np.uint8)
+    assert pattern == "one"
+    return (np.arange(shape[1])[None, :] == rng.integers(0, shape[1], (shape[0], 1))).astype(np.uint8) * 255
+
+
+def small(most: int, least: int = 1) -> st.SearchStrategy[int]:
+    """A whole number least..most; the extremes are likely."""
+    return st.one_of(st.just(least), st.integers(least, most))
+
+
+@st.composite
+def cases(draw: st.DrawFn, traffic: str = "unicast") -> Case:
+    """A case; `traffic` says how spikes travel, one of TRAFFIC."""
+    case = _draw(draw, traffic)
+    try:
+        case.build()
+    except (ConfigError, PlacementError):  # too small a memory, or a rate that the register cannot hold
+        reject()
+    return case
+
+
+def _draw(draw: st.DrawFn, traffic: str) -> Case:
+    shape = draw(st.sampled_from(("few", "wide", "funnel", "deep", "far")))
+    sizes = draw(_sizes(shape))
+    batches = draw(st.sampled_from(BATCHES))
+    cores = draw(st.sampled_from(MESHES))
+    chip = dict(_noc(draw, traffic, *cores))
+    parts = draw(st.integers(1, 6))  # about as many cores a layer
+    nodes = cores[0] * cores[1]
+    chip["core.neuron.entries"] = max(-(-sum(sizes) // nodes), -(-max(sizes) // parts), 2)
+    chip |= _core(draw) | _learning(draw) | _timing(draw, chip)
+    if shape == "far":
+        chip |= _far(draw)
+    split = min(parts, nodes)
+    samples = sum(number for number, _ in batches)
+    packets = samples * sum(sizes[:-1]) * (1 if traffic == "multicast" else split)
+    most = max(1, BUDGET // packets)
+    steps = draw(st.integers(1, min(5, most)))
+    learning = chip["core.learning.history_bits"]
+    chip["core.learning.history_bits"] = max(steps, learning)
+    chip["core.learning.slots_per_cycle"] = draw(small(chip["core.learning.history_bits"]))
+    rule = {
+        "steps": steps,
+        "margin": draw(st.integers(0, steps - 1)),
+        "threshold": draw(st.sampled_from((1.0, 0.5, 2.0))),
+        "leak_shift": draw(st.integers(0, 3)),
+        "theta_output": draw(st.sampled_from((0.3, 0.0, 1.0))),
+        "theta_hidden": draw(st.sampled_from((0.05, 0.001, 0.5))),
+    }
+    return Case(
+        chip=tuple(chip.items()),
+        sizes=sizes,
+        encoder=draw(st.sampled_from(("accumulate", "bernoulli"))),
+        rule=tuple(rule.items()),
+        dropout=(draw(st.sampled_from((0.0, 0.3))), draw(st.sampled_from((0.0, 0.4)))),
+        weights=draw(st.sampled_from(("large", "positive", "normal", "bursts"))),
+        values=draw(st.sampled_from(("dense", "random", "half", "one"))),
+        learning_rate=draw(st.sampled_from((0.01, 0.0, 1.0))),
+        batches=batches,
+        seed=draw(st.integers(0, 2**31 - 1)),
+    )
+
+
+def _sizes(shape: str) -> st.SearchStrategy[tuple[int, ...]]:
+    """Layer sizes: a few neurons; wide layers; many to one; many layers; very few (with long waits)."""
+    if shape == "few":
+        return st.lists(small(10), min_size=2, max_size=3).map(tuple)
+    if shape == "wide":
+        return st.tuples(small(30, 8), small(30, 8), small(10))
+    if shape == "funnel":
+        return st.tuples(small(30, 12), small(4))
+    if shape == "deep":
+        return st.tuples(small(12), small(12), small(12), small(6))
+    return st.tuples(small(4), small(4), small(2))
+
+
+def _noc(draw: st.DrawFn, traffic: str, columns: int, rows: int) -> dict[str, Any]:
+    """Mesh, routers, links, and formats of a spike packet: header and axon number take 11 bits."""
+    header = 5
+    widths = {"wormhole": st.integers(header, 10), "two_stage": st.integers(header, 24)}
+    two_stage = traffic == "two_stage" or (traffic == "wormhole" and draw(st.booleans()))
+    return {
+        "noc.columns": columns,
+        "noc.rows": rows,
+        "noc.header_bits": header,
+        "noc.multicast": traffic == "multicast",
+        "noc.router.arrangement": "two_stage" if two_stage else "single_stage",
+        "noc.router.buffer_flits": draw(small(8)),
+        "noc.router.routing_cycles": draw(st.integers(0, 1)),
+        "noc.router.credit_cycles": draw(st.integers(0, 2)),
+        "noc.link.latency_cycles": draw(small(3)),
+        "noc.link.width_bits": draw(widths.get(traffic, st.integers(11, 40))),
+        "host.router": columns * draw(st.integers(0, rows - 1)),
+        "host.latency_cycles": draw(small(12, 0)),
+        "host.cycles_per_flit": draw(small(3)),
+        "host.values_per_packet": draw(small(9)),
+        "core.axon.entries": 64,
+    }
+
+
+def _core(draw: st.DrawFn) -> dict[str, Any]:
+    """Units of the core and their queues."""
+    weight_bits = draw(st.sampled_from((4, 8, 16)))
+    return {
+        "core.axon.fifo_flits": draw(small(8)),
+        "core.axon.lookup_cycles": draw(small(4)),
+        "core.synapse.capacity_kib": draw(small(8)),
+        "core.synapse.word_bits": weight_bits * draw(st.integers(1, 4)),
+        "core.synapse.weight_bits": weight_bits,
+        "core.synapse.weight_fraction_bits": draw(st.integers(0, weight_bits - 1)),
+        "core.synapse.banks": draw(small(4)),
+        "core.synapse.ports": draw(st.integers(1, 2)),
+        "core.synapse.latency_cycles": draw(small(5, 0)),
+        "core.synapse.queue_packets": draw(small(3)),
+        "core.synapse.lanes": draw(st.sampled_from((1, 2, 3, 8))),
+        "core.soma.cycles_per_neuron": draw(small(3)),
+        "core.soma.latency_cycles": draw(small(5, 0)),
+        "core.soma.queue_spikes": draw(small(3)),
+        "core.neuron.membrane_bits": draw(st.sampled_from((16, 24))),
+        "core.packetiser.cycles_per_packet": draw(small(3)),
+        "core.packetiser.queue_packets": draw(small(3)),
+    }
+
+
+def _learning(draw: st.DrawFn) -> dict[str, Any]:
+    """The learning circuit."""
+    return {
+        "core.learning.lanes": draw(st.sampled_from((1, 2, 3, 8))),
+        "core.learning.history_bits": draw(st.integers(5, 8)),
+        "core.learning.trace_bits": draw(st.integers(7, 9)),
+        "core.learning.error_bits": draw(st.sampled_from((24, 32))),
+        "core.learning.rounding": draw(st.sampled_from(("nearest", "stochastic"))),
+        "core.learning.random_bits": draw(st.integers(1, 32)),
+    }
+
+
+def _timing(draw: st.DrawFn, chip: dict[str, Any]) -> dict[str, Any]:
+    """Barrier, no shorter than the chip allows, or ticks: too short for most steps, or long enough."""
+    quiet = chip["noc.link.latency_cycles"] + 2 + chip["noc.router.credit_cycles"]
+    latency = quiet + draw(small(6, 0))
+    period = draw(st.one_of(st.none(), st.none(), st.integers(latency + 1, latency + 60), st.just(1000)))
+    return {
+        "sync.mode": "barrier" if period is None else "tick",
+        "sync.latency_cycles": latency,
+        "sync.period_cycles": period,
+    }
+
+
+def _far(draw: st.DrawFn) -> dict[str, Any]:
+    """One unit that takes hundreds of cycles: longer than the compiled engine looks ahead."""
+    key = draw(st.sampled_from((
+        "host.latency_cycles", "host.cycles_per_flit", "core.axon.lookup_cycles", "core.soma.latency_cycles",
+        "core.soma.cycles_per_neuron", "core.packetiser.cycles_per_packet", "core.synapse.latency_cycles",
+        "noc.link.latency_cycles",
+    )))  # fmt: skip
+    cycles = draw(st.sampled_from((253, 254, 255, 256, 300, 513)))
+    far: dict[str, Any] = {key: cycles}
+    if key == "noc.link.latency_cycles":
+        far |= {"sync.mode": "barrier", "sync.latency_cycles": cycles + 4, "sync.period_cycles": None}
+    return far
