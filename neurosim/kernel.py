@@ -24,6 +24,7 @@ __all__ = [
     "draw32",
     "first_bit",
     "inlined",
+    "inner",
     "kernel",
     "saturate",
     "source_hash",
@@ -135,6 +136,15 @@ def first_bit(word: int) -> int:
     w = np.uint64(word)
     low = w & (~w + np.uint64(1))
     return _DE_BRUIJN[np.int64((low * np.uint64(0x03F79D71B4CB0A89)) >> np.uint64(58))]
+
+
+def inner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `kernel`, but only called by other kernels: no Python wrapper is compiled, which for a function that
+    takes a whole machine costs more than the function itself."""
+    compiled: Callable[..., Any] = numba.njit(
+        cache=True, nogil=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )(function)
+    return compiled
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -43,7 +43,26 @@ def formats(chip: Chip) -> Formats:
     )
 
 
-def core_order(chip: Chip) -> list[int]:
+def homes(chip: Chip, needed: list[int]) -> list[list[int]]:
+    """Cores of each population, given how many it needs; the chip has at least the sum.
+
+    Each population takes rows of the mesh of its own, if there are enough: spikes then run along their own row
+    and turn once into the next, and the flows of different layers share no link (xy routing). Otherwise the
+    populations follow each other on a snake through the mesh, where consecutive cores are neighbours.
+    """
+    columns, rows = chip.noc.columns, chip.noc.rows
+    if sum(-(-count // columns) for count in needed) <= rows:
+        order, starts, row = list(range(chip.cores)), [], 0
+        for count in needed:
+            starts.append(row * columns)
+            row += -(-count // columns)
+    else:
+        order = snake(chip)
+        starts = [sum(needed[:p]) for p in range(len(needed))]
+    return [order[start : start + count] for start, count in zip(starts, needed, strict=True)]
+
+
+def snake(chip: Chip) -> list[int]:
     """Cores along a snake through the mesh, so that consecutive ones are neighbours."""
     columns, rows = chip.noc.columns, chip.noc.rows
     return [y * columns + (x if y % 2 == 0 else columns - 1 - x) for y in range(rows) for x in range(columns)]
@@ -71,11 +90,10 @@ def _fits(network: Network, chip: Chip, p: int, used: Demand) -> int:
 def partition(network: Network, chip: Chip) -> list[Part]:
     """Cut populations into parts and give each a core.
 
-    Each population gets cores of its own, as few as can hold it, in equal parts; if the chip has too few
-    cores for that, cores are filled to the brim in order, shared between populations.
+    Each population gets cores of its own, as few as can hold it, in equal parts (see `homes`); if the chip has
+    too few cores for that, cores are filled to the brim in order, shared between populations.
     Raises PlacementError that names the population, the memory that is full and by how much.
     """
-    order = core_order(chip)
     needed = []
     for p, population in enumerate(network.populations):
         most = _fits(network, chip, p, EMPTY)
@@ -83,16 +101,14 @@ def partition(network: Network, chip: Chip) -> list[Part]:
             one = _demands(network, chip, p, 1)
             raise PlacementError(_too_big(population.name, one, chip))
         needed.append(-(-population.size // most))
-    if sum(needed) <= chip.cores:
-        parts, at = [], 0
-        for p, count in enumerate(needed):
-            size, bounds = network.sizes[p], [network.sizes[p] * i // count for i in range(count + 1)]
-            assert bounds[-1] == size
-            for first, last in zip(bounds[:-1], bounds[1:], strict=True):
-                parts.append(Part(order[at], p, first, last - first))
-                at += 1
-        return parts
-    return _fill(network, chip, order, needed)
+    if sum(needed) > chip.cores:
+        return _fill(network, chip, snake(chip), needed)
+    parts = []
+    for p, cores in enumerate(homes(chip, needed)):
+        bounds = [network.sizes[p] * i // len(cores) for i in range(len(cores) + 1)]
+        for core, first, last in zip(cores, bounds[:-1], bounds[1:], strict=True):
+            parts.append(Part(core, p, first, last - first))
+    return parts
 
 
 def _fill(network: Network, chip: Chip, order: list[int], needed: list[int]) -> list[Part]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from neurosim.engine.layout import Machine
 from neurosim.engine.network import CROSS, FLITS, INJECT, credit_cycle, log, receive, slot_of, start_packet
 from neurosim.image import Image, Ints
-from neurosim.kernel import inlined, kernel
+from neurosim.kernel import inlined, inner
 
 __all__ = ["lone_sources", "run_alone"]
 
@@ -64,7 +64,7 @@ def travel(m: Machine, p: int, flit: int, start: int, arrival: int) -> None:
         port.popped += 1
 
 
-@kernel
+@inner
 def run_alone(m: Machine, n: int) -> None:
     """All packets of node n, in order."""
     hw, node = m.hw[0], m.node[n]

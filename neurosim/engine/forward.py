@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.image import Ints
-from neurosim.kernel import draw32, kernel, stream_key
+from neurosim.kernel import draw32, inner, stream_key
 from neurosim.neuron import accumulate, bernoulli, lif
 
 __all__ = ["ENCODE", "KEEP", "Activity", "encode", "layer", "new_activity", "silence"]
@@ -40,7 +40,7 @@ def new_activity(sizes: Ints, steps: int) -> Activity:
     return Activity(start, *words, np.zeros((*shape, int(np.max(sizes))), np.int64), np.zeros(shape, np.int64))
 
 
-@kernel
+@inner
 def silence(act: Activity, p: int, drop: int, learn: bool, seed: int, tick: int) -> None:
     """Clear population p for a new sample and draw its dropout mask."""
     key = stream_key(seed, KEEP, tick, p)
@@ -56,7 +56,7 @@ def silence(act: Activity, p: int, drop: int, learn: bool, seed: int, tick: int)
             act.keep[j] = 1 if byte >= drop else 0
 
 
-@kernel
+@inner
 def encode(act: Activity, values: NDArray[np.uint8], hw: Any, seed: int, tick: int) -> None:
     """Spikes of the input neurons in slots 0..steps-1."""
     for t in range(hw.steps):
@@ -80,7 +80,7 @@ def encode(act: Activity, values: NDArray[np.uint8], hw: Any, seed: int, tick: i
     act.number[0, hw.steps] = 0
 
 
-@kernel
+@inner
 def add_rows(
     acc: NDArray[np.int32], weights: NDArray[np.int16], base: int, post: int, rows: Ints, count: int
 ) -> None:
@@ -101,7 +101,7 @@ def add_rows(
         k += 1
 
 
-@kernel
+@inner
 def layer(
     act: Activity, q: int, weights: NDArray[np.int16], base: int, acc: NDArray[np.int32], amplitude: int, hw: Any
 ) -> None:

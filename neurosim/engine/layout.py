@@ -92,6 +92,7 @@ class Machine(NamedTuple):
     hw: Any  # record [1]: the fields of image.Hardware, where the four rings start, and masks of all rings
     input: Any  # record [5 * routers]
     output: Any  # record [5 * routers]
+    present: Ints  # [routers] bit p: input p holds a flit (which may still be on the wire)
     slot: Any  # record [5 * routers * places]: FIFO entries
     node: Any  # record [nodes]
     ring: Ints  # [nodes, ...] axon credits, row starts, spike takes, packet tails: by number modulo depth
@@ -177,6 +178,7 @@ def build_machine(image: Image, pointers: Ints, cycle: int, room: tuple[int, int
         hw=record,
         input=inputs,
         output=outputs,
+        present=_zeros(hw.cores),
         slot=_records(_SLOT, 5 * hw.cores * places[4]),
         node=node,
         ring=_zeros(nodes, int(starts[4])),

@@ -9,7 +9,7 @@ server each, so that their cycles follow by arithmetic (docs/decisions/0001, "Th
 import numpy as np
 
 from neurosim.engine.layout import WHEEL, Machine
-from neurosim.kernel import first_bit, inlined, kernel
+from neurosim.kernel import first_bit, inlined, inner
 
 __all__ = ["ARRIVE", "AXON", "CROSS", "EMIT", "FLITS", "INJECT", "SYNAPSE", "credit_cycle", "log", "receive",
            "run_packets", "slot_of", "start_packet"]  # fmt: skip
@@ -88,7 +88,7 @@ def start_packet(m: Machine, n: int) -> None:
     node.ready = start + hw.packet_cycles
 
 
-@kernel
+@inner
 def feed(m: Machine, n: int, now: int, started: bool) -> None:
     """Send the flits of node n as long as a slot is free; `started`: the packetiser has begun the current packet."""
     hw, node = m.hw[0], m.node[n]
@@ -116,6 +116,7 @@ def feed(m: Machine, n: int, now: int, started: bool) -> None:
         slot = m.slot[slot_of(m, q, pushed)]
         slot.packet, slot.flit, slot.arrival = p, node.flit, cycle + 2
         port.pushed = pushed + 1
+        m.present[q // 5] |= np.int64(1) << (q % 5)
         if pushed == port.popped:
             wake(m, q // 5, cycle + 2, now)
         log(m, cycle, INJECT, n, m.packet[p].number, node.flit, m.packet[p].kind)
@@ -203,6 +204,7 @@ def cross(m: Machine, q: int, output: int, now: int) -> None:
         if port.pushed == port.popped:
             wake(m, after // 5, arrival, now)
         port.pushed += 1
+        m.present[after // 5] |= np.int64(1) << (after % 5)
     else:
         receive(m, -after - 1, p, flit, now + 3)
 
@@ -237,6 +239,8 @@ def pop(m: Machine, q: int, now: int) -> None:
     if port.pushed > port.popped:
         slot = m.slot[slot_of(m, q, port.popped)]
         wake(m, q // 5, max(slot.arrival, now + 1), now)
+    else:
+        m.present[q // 5] &= ~(np.int64(1) << (q % 5))
 
 
 @inlined
@@ -308,11 +312,12 @@ def visit(m: Machine, router: int, now: int) -> None:
     requests = 0  # bit 5 * output + input
     claims = 0
     waiting = 0
+    present = m.present[router]
     for number in range(5):
+        if (present >> number) & 1 == 0:
+            continue
         q = 5 * router + number
         port = m.input[q]
-        if port.pushed == port.popped:
-            continue
         first = first_cycle(m, q)
         if port.held >= 0:
             first = max(first, port.claimed + 1)
@@ -345,7 +350,7 @@ def visit(m: Machine, router: int, now: int) -> None:
         wake(m, router, now + 1, now)
 
 
-@kernel
+@inner
 def next_cycle(marks: np.ndarray, now: int) -> int:
     """The next cycle at or after `now` for which a router is marked, or -1."""
     start = now & (WHEEL - 1)
@@ -362,12 +367,12 @@ def next_cycle(marks: np.ndarray, now: int) -> int:
     return -1
 
 
-@kernel
+@inner
 def run_packets(m: Machine) -> bool:
     """Send and deliver the packets of all sources that meet, from cycle 0 of the step. False: deadlock."""
     for n in range(m.node.shape[0]):
         if m.node[n].first < m.node[n].stop and m.node[n].alone == 0:
-            feed(m, n, 0, False)
+            feed(m, n, np.int64(0), np.bool_(m.node[n].stalled == 1))
     now = next_cycle(m.marks, 0)
     while now >= 0:
         at = now & (WHEEL - 1)

@@ -15,6 +15,7 @@ from neurosim.engine.forward import Activity, encode, layer, silence
 from neurosim.engine.layout import Machine
 from neurosim.engine.step import (
     LAST,
+    ZERO,
     add_emission,
     add_packet,
     begin_node,
@@ -27,14 +28,15 @@ from neurosim.engine.step import (
     set_sweep,
 )
 from neurosim.image import Ints
-from neurosim.kernel import draw32, kernel, stream_key
+from neurosim.kernel import draw32, inner, kernel, stream_key
 from neurosim.ops import Op, Phase, Unit
 
 __all__ = ["Bench", "run_batch"]
 
 rule: ModuleType  # bound before this file is executed
 ROUND = 16  # number of the random stream of stochastic rounding (plus the projection)
-LEARNING = Unit.LEARNING.value
+LEARNING = np.int64(Unit.LEARNING)
+ONE, TWO, THREE = np.int64(1), np.int64(2), np.int64(3)  # typed, see step.ZERO
 
 
 class Bench(NamedTuple):
@@ -53,7 +55,7 @@ class Bench(NamedTuple):
     busy: Ints  # [cores, 2] cycles of the learning units, and the part that waits for banks
 
 
-@kernel
+@inner
 def post_words(b: Bench, hw: Any, count: int, accesses: int) -> tuple[int, int, int]:
     """Of one row with `count` active posts: (words with one, port cycles, port cycles without bank conflict)."""
     b.bank[:] = 0
@@ -70,7 +72,7 @@ def post_words(b: Bench, hw: Any, count: int, accesses: int) -> tuple[int, int, 
     return words, bank_cycles(fullest, accesses, hw.ports), ceil_div(words * accesses, hw.banks * hw.ports)
 
 
-@kernel
+@inner
 def output_desire(m: Machine, act: Activity, hw: Any, label: int, c: Any) -> None:
     """Error circuits of the output neurons, each from its own count and teacher bit."""
     top = act.start.shape[0] - 2
@@ -79,7 +81,7 @@ def output_desire(m: Machine, act: Activity, hw: Any, label: int, c: Any) -> Non
     desire_step(m, hw, top)
 
 
-@kernel
+@inner
 def desire_step(m: Machine, hw: Any, p: int) -> None:
     """The soma units of population p sweep once and set their desires."""
     open_step(m)
@@ -93,11 +95,11 @@ def desire_step(m: Machine, hw: Any, p: int) -> None:
                 counts[Op.NEURON_READ.value] += size
                 counts[Op.NEURON_WRITE.value] += size
                 counts[Op.DESIRE_UPDATE.value] += size
-                set_sweep(m, n, Unit.SOMA.value, size, hw.soma_cycles, 0, 0, hw.soma_latency)
+                set_sweep(m, n, Unit.SOMA.value, size, hw.soma_cycles, ZERO, ZERO, hw.soma_latency)
     close_step(m, Phase.ERROR.value)
 
 
-@kernel
+@inner
 def find_active(m: Machine, act: Activity, b: Bench, s: int, fired: bool, c: Any) -> int:
     """List the kept neurons of slice s with a desire (and, if `fired`, a spike); returns their number."""
     start = act.start[m.slice[s].population] + m.slice[s].first
@@ -111,7 +113,7 @@ def find_active(m: Machine, act: Activity, b: Bench, s: int, fired: bool, c: Any
     return count
 
 
-@kernel
+@inner
 def error_step(m: Machine, act: Activity, b: Bench, hw: Any, q: int, weights: NDArray[Any], base: int,
                whole: bool, c: Any) -> None:  # fmt: skip
     """Transposed read of projection q: error sums of population q, sent as desires or as partial sums."""
@@ -130,7 +132,7 @@ def error_step(m: Machine, act: Activity, b: Bench, hw: Any, q: int, weights: ND
         act.symbol[act.start[q] + i] = rule.hidden_symbol(b.total[i], c)
 
 
-@kernel
+@inner
 def error_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, q: int, weights: NDArray[Any],
                 base: int, pre: int, post: int, whole: bool, kind: int, c: Any) -> None:  # fmt: skip
     """One core's share: scan its neurons, then row by row the words that hold an active post."""
@@ -139,12 +141,12 @@ def error_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, q:
     counts[Op.NEURON_READ.value] += size
     count = find_active(m, act, b, s, False, c)
     if count == 0:
-        set_sweep(m, n, LEARNING, 1, size, 0, 0, 0)  # the scan is the whole sweep
+        set_sweep(m, n, LEARNING, ONE, size, ZERO, ZERO, ZERO)  # the scan is the whole sweep
         return
-    words, port, ideal = post_words(b, hw, count, 1)
+    words, port, ideal = post_words(b, hw, count, ONE)
     compute = ceil_div(count, hw.learning_lanes)
     cycles = max(port, compute)
-    set_sweep(m, n, LEARNING, pre, cycles, cycles - max(ideal, compute), size, 0)
+    set_sweep(m, n, LEARNING, pre, cycles, cycles - max(ideal, compute), size, ZERO)
     counts[Op.SYNAPSE_READ.value] += words * pre
     counts[Op.ERROR_MAC.value] += count * pre
     column = base + m.slice[s].first
@@ -164,7 +166,7 @@ def error_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, q:
                     add_packet(m, n, m.slice[t].core, kind)
 
 
-@kernel
+@inner
 def replay(act: Activity, b: Bench, hw: Any, q: int, seed: int, tick: int, c: Any) -> int:
     """Replay the stored slots of population q through the trace circuits; returns the axons with a spike."""
     stored = (np.int64(1) << hw.steps) - 1
@@ -182,7 +184,7 @@ def replay(act: Activity, b: Bench, hw: Any, q: int, seed: int, tick: int, c: An
     return count
 
 
-@kernel
+@inner
 def update_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, weights: NDArray[Any], base: int,
                  axons: int, rate: int, c: Any) -> tuple[int, int]:  # fmt: skip
     """Weights of one slice: (cycles, of which waiting for banks) of the learning unit."""
@@ -195,7 +197,7 @@ def update_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, w
     count = find_active(m, act, b, s, True, c)
     if count == 0:
         return size + pre, 0
-    words, port, ideal = post_words(b, hw, count, 2)
+    words, port, ideal = post_words(b, hw, count, TWO)
     compute = ceil_div(count, hw.learning_lanes) * ceil_div(hw.steps, hw.slots_per_cycle)
     row = max(port, compute)
     additions = 0
@@ -223,7 +225,7 @@ def update_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, w
     return size + pre + axons * row, axons * (row - max(ideal, compute))
 
 
-@kernel
+@inner
 def update_step(m: Machine, act: Activity, b: Bench, hw: Any, weights: NDArray[Any], offsets: Ints, seed: int,
                 tick: int, rate: int, c: Any) -> None:  # fmt: skip
     """Every core updates its own synapses; no packets. Projection after projection, cores side by side."""
@@ -240,12 +242,12 @@ def update_step(m: Machine, act: Activity, b: Bench, hw: Any, weights: NDArray[A
                 busy[n, 1] += conflict
     for n in range(hw.cores):
         if busy[n, 0] > 0:
-            charge(m, Phase.UPDATE.value, n, LEARNING, busy[n, 0], busy[n, 1], 0, busy[n, 0])
+            charge(m, Phase.UPDATE.value, n, LEARNING, busy[n, 0], busy[n, 1], ZERO, busy[n, 0])
             m.clock[LAST] = max(m.clock[LAST], busy[n, 0])
     close_step(m, Phase.UPDATE.value)
 
 
-@kernel
+@inner
 def run_sample(m: Machine, act: Activity, b: Bench, weights: NDArray[Any], offsets: Ints, whole: Any,
                drop: Ints, amplitude: Ints, values: NDArray[np.uint8], label: int, seed: int, tick: int, rate: int,
                learn: bool, c: Any) -> None:  # fmt: skip
@@ -256,13 +258,13 @@ def run_sample(m: Machine, act: Activity, b: Bench, weights: NDArray[Any], offse
     encode(act, values, hw, seed, tick)
     for q in range(populations - 1):
         layer(act, q, weights, offsets[q], b.acc, amplitude[q] if learn else 256, hw)
-    host_step(m, 0, 1)
+    host_step(m, ZERO, ONE)
     for slot in range(hw.steps + 1):
         forward_step(m, act, slot, learn, drop)
     if not learn:
         readout_step(m)
         return
-    host_step(m, 1, 3)
+    host_step(m, ONE, THREE)
     output_desire(m, act, hw, label, c)
     for q in range(populations - 2, 0, -1):
         error_step(m, act, b, hw, q, weights, offsets[q], whole[q], c)

@@ -1,22 +1,25 @@
 """Compiled steps: open (all units idle), fill with sweeps and packets, close (cycles to causes, counts to ops)."""
 
+import numpy as np
+
 from neurosim.engine.contract import step_cycles
 from neurosim.engine.forest import run_alone
 from neurosim.engine.forward import Activity
 from neurosim.engine.layout import Machine
 from neurosim.engine.network import run_packets
 from neurosim.image import Ints
-from neurosim.kernel import kernel
+from neurosim.kernel import inner
 from neurosim.ops import Cause, Op, Phase, Unit
 
-__all__ = ["DEADLOCK", "add_emission", "add_packet", "begin_node", "charge", "close_step", "forward_step", "host_step",
+__all__ = ["DEADLOCK", "LAST", "ZERO", "add_emission", "add_packet", "begin_node", "charge", "close_step", "forward_step", "host_step",
            "open_step", "readout_step", "set_sweep"]  # fmt: skip
 
 BUSY, STARVED, BLOCKED, CONFLICT = Cause.BUSY.value, Cause.STARVED.value, Cause.BLOCKED.value, Cause.CONFLICT.value
+ZERO = np.int64(0)  # a plain 0 is a type of its own to numba: each call would be compiled once more
 CYCLE, OVERRUNS, DEADLOCK, EMISSIONS, PACKETS, LAST = range(6)  # entries of Machine.clock
 
 
-@kernel
+@inner
 def open_step(m: Machine) -> None:
     """All units idle, all credits home, cycle 0 of the step."""
     for q in range(m.input.shape[0]):
@@ -37,7 +40,7 @@ def open_step(m: Machine) -> None:
     m.clock[EMISSIONS] = m.clock[PACKETS] = m.clock[LAST] = 0
 
 
-@kernel
+@inner
 def begin_node(m: Machine, n: int) -> None:
     """The emissions that follow belong to node n; nodes are filled in order."""
     node = m.node[n]
@@ -45,7 +48,7 @@ def begin_node(m: Machine, n: int) -> None:
     node.packet = node.packet0 = m.clock[PACKETS]
 
 
-@kernel
+@inner
 def add_emission(m: Machine, n: int, position: int) -> None:
     """The next emission: item `position` of the sweep of node n."""
     e = m.clock[EMISSIONS]
@@ -54,7 +57,7 @@ def add_emission(m: Machine, n: int, position: int) -> None:
     m.node[n].stop = e + 1
 
 
-@kernel
+@inner
 def add_packet(m: Machine, n: int, target: int, kind: int) -> None:
     """One more packet of the latest emission, to destination set `target`."""
     p = m.clock[PACKETS]
@@ -65,7 +68,7 @@ def add_packet(m: Machine, n: int, target: int, kind: int) -> None:
     m.emission[m.clock[EMISSIONS]].packets = p + 1
 
 
-@kernel
+@inner
 def set_sweep(m: Machine, n: int, unit: int, items: int, cycles: int, conflict: int, scan: int, latency: int) -> None:
     """Node n sweeps `items` items of `cycles` each (`conflict` of them waiting for banks) after `scan` cycles."""
     node = m.node[n]
@@ -73,7 +76,7 @@ def set_sweep(m: Machine, n: int, unit: int, items: int, cycles: int, conflict: 
     node.sweep_free = node.sweep_busy = scan
 
 
-@kernel
+@inner
 def charge(m: Machine, phase: int, node: int, unit: int, busy: int, conflict: int, blocked: int, end: int) -> None:
     """One unit's cycles of a step; what is left until `end` it starved, what is left of the step it waited."""
     m.cycles[phase, node, unit, BUSY] += busy - conflict
@@ -82,7 +85,7 @@ def charge(m: Machine, phase: int, node: int, unit: int, busy: int, conflict: in
     m.cycles[phase, node, unit, STARVED] += end - busy - blocked
 
 
-@kernel
+@inner
 def close_step(m: Machine, phase: int) -> None:
     """Run the packets, then book the step: length, causes of every unit that served, counts of the traffic."""
     hw = m.hw[0]
@@ -108,7 +111,7 @@ def close_step(m: Machine, phase: int) -> None:
     m.clock[OVERRUNS] += overruns
 
 
-@kernel
+@inner
 def book_source(m: Machine, phase: int, n: int) -> int:
     """Causes and counts of the sweep, packetiser and injector of node n; returns when the sweep is over."""
     hw, node = m.hw[0], m.node[n]
@@ -118,8 +121,8 @@ def book_source(m: Machine, phase: int, n: int) -> int:
     free, busy = node.sweep_free + rest, node.sweep_busy + rest
     charge(m, phase, n, node.unit, busy, node.items * node.conflict, node.sweep_blocked, free)
     if node.pack_busy > 0:
-        charge(m, phase, n, Unit.PACKETISER.value, node.pack_busy, 0, node.pack_blocked, node.pack_free)
-        charge(m, phase, n, Unit.INJECT.value, node.flits, 0, node.inject_blocked, node.sent_last + 1)
+        charge(m, phase, n, Unit.PACKETISER.value, node.pack_busy, ZERO, node.pack_blocked, node.pack_free)
+        charge(m, phase, n, Unit.INJECT.value, node.flits, ZERO, node.inject_blocked, node.sent_last + 1)
         if n == hw.cores:
             m.counts[phase, n, Op.HOST_FLIT.value] += node.flits
         else:
@@ -127,25 +130,25 @@ def book_source(m: Machine, phase: int, n: int) -> int:
     return free + node.latency
 
 
-@kernel
+@inner
 def book_end(m: Machine, phase: int, n: int) -> None:
     """Causes of the axon and synapse units of node n."""
     node = m.node[n]
     if node.axon_busy > 0:
-        charge(m, phase, n, Unit.AXON.value, node.axon_busy, 0, node.axon_blocked, node.axon_free)
+        charge(m, phase, n, Unit.AXON.value, node.axon_busy, ZERO, node.axon_blocked, node.axon_free)
         if n == m.hw[0].cores:
             m.counts[phase, n, Op.HOST_FLIT.value] += node.ejected
     if node.synapse_busy > 0:
-        charge(m, phase, n, Unit.SYNAPSE.value, node.synapse_busy, 0, 0, node.synapse_free)
+        charge(m, phase, n, Unit.SYNAPSE.value, node.synapse_busy, ZERO, ZERO, node.synapse_free)
 
 
-@kernel
+@inner
 def book_routers(m: Machine, phase: int) -> None:
     """Causes of the router inputs and counts of the flits."""
     for q in range(m.input.shape[0]):
         port, router = m.input[q], q // 5
         if port.busy > 0:
-            charge(m, phase, router, Unit.ROUTER_EAST.value + q % 5, port.busy, 0, port.blocked, port.last)
+            charge(m, phase, router, Unit.ROUTER_EAST.value + q % 5, port.busy, ZERO, port.blocked, port.last)
             m.counts[phase, router, Op.BUFFER_WRITE.value] += port.pushed
             m.counts[phase, router, Op.BUFFER_READ.value] += port.busy
         flits = m.output[q].sent
@@ -157,7 +160,7 @@ def book_routers(m: Machine, phase: int) -> None:
                 m.counts[phase, router, Op.LINK_FLIT.value] += flits
 
 
-@kernel
+@inner
 def first_spike(spikes: Ints, number: int, neuron: int) -> int:
     """Index of the first spike at or after `neuron` in a sorted list."""
     low, high = 0, number
@@ -170,7 +173,7 @@ def first_spike(spikes: Ints, number: int, neuron: int) -> int:
     return low
 
 
-@kernel
+@inner
 def sweep_slice(m: Machine, act: Activity, n: int, s: int, slot: int, at: int, send: bool) -> None:
     """Spikes of slice s in `slot`, at items at, at + 1, ... of node n's sweep; packets only if `send`."""
     part = m.slice[s]
@@ -189,7 +192,7 @@ def sweep_slice(m: Machine, act: Activity, n: int, s: int, slot: int, at: int, s
     m.counts[Phase.FORWARD.value, n, Op.SPIKE.value] += fired
 
 
-@kernel
+@inner
 def forward_step(m: Machine, act: Activity, slot: int, learn: bool, drop: Ints) -> None:
     """Step `slot` of the forward phase: every neuron that has something to integrate is swept, spikes are sent."""
     hw = m.hw[0]
@@ -217,11 +220,11 @@ def forward_step(m: Machine, act: Activity, slot: int, learn: bool, drop: Ints) 
             if learn and drop[p] > 0 and slot == (0 if p == 0 else 1):
                 counts[Op.RANDOM_BIT.value] += 8 * size
         if items > 0:
-            set_sweep(m, n, Unit.SOMA.value, items, hw.soma_cycles, 0, 0, hw.soma_latency)
+            set_sweep(m, n, Unit.SOMA.value, items, hw.soma_cycles, ZERO, ZERO, hw.soma_latency)
     close_step(m, Phase.FORWARD.value)
 
 
-@kernel
+@inner
 def host_step(m: Machine, first: int, last: int) -> None:
     """The host sends its packet groups first..last-1 (0: pixel values, 1: label, 2: learning rate)."""
     hw = m.hw[0]
@@ -231,11 +234,11 @@ def host_step(m: Machine, first: int, last: int) -> None:
     for k in range(low, high):
         add_emission(m, hw.cores, k - low)
         add_packet(m, hw.cores, m.host[k].set, m.host[k].kind)
-    set_sweep(m, hw.cores, Unit.HOST.value, high - low, 0, 0, 0, hw.host_latency)
+    set_sweep(m, hw.cores, Unit.HOST.value, high - low, ZERO, ZERO, ZERO, hw.host_latency)
     close_step(m, Phase.IO.value)
 
 
-@kernel
+@inner
 def readout_step(m: Machine) -> None:
     """Inference only: every output neuron sends its spike count to the host."""
     hw, top = m.hw[0], m.spikes.shape[0] - 1
@@ -249,5 +252,5 @@ def readout_step(m: Machine) -> None:
                     add_emission(m, n, j)
                     add_packet(m, n, m.kinds[2], m.kinds[1])
                 m.counts[Phase.IO.value, n, Op.NEURON_READ.value] += part.size
-                set_sweep(m, n, Unit.SOMA.value, part.size, hw.soma_cycles, 0, 0, hw.soma_latency)
+                set_sweep(m, n, Unit.SOMA.value, part.size, hw.soma_cycles, ZERO, ZERO, hw.soma_latency)
     close_step(m, Phase.IO.value)
