@@ -1,0 +1,185 @@
+"""What holds for every run: cycles have causes, packets arrive, hops are distances, the seed decides."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neurosim.account.costs import load_costs
+from neurosim.engine import Run, simulate
+from neurosim.engine.run import EVENTS
+from neurosim.image import Image, Ints, State
+from neurosim.ops import Cause, Op, Phase, Unit
+from neurosim.report import report
+from neurosim.stimulus import Batch
+
+from .strategies import TRAFFIC, Case, cases, examples
+
+EAST, WEST, NORTH, SOUTH, LOCAL = range(5)
+HOST_UNITS = (Unit.HOST, Unit.AXON, Unit.PACKETISER, Unit.INJECT)
+COSTS = load_costs("cacti22lop")
+
+
+def runs_of(case: Case, engine: str = "compiled", record: bool = True) -> tuple[Image, State, list[Run]]:
+    """Image, final state and one recorded run a batch."""
+    image, state, batches = case.build()
+    return image, state, [simulate(image, state, batch, engine, record=record) for batch in batches]
+
+
+def same(one: Run, other: Run) -> bool:
+    """Bit for bit."""
+    pairs = [(np.asarray(getattr(one, f.name)), np.asarray(getattr(other, f.name))) for f in fields(Run)]
+    return all(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes() for a, b in pairs)
+
+
+def events(run: Run, name: str) -> Ints:
+    """Logged events of one sort, without the column that says which: cycle, node, a, b, c."""
+    assert run.events is not None
+    return np.delete(run.events[run.events[:, 1] == EVENTS.index(name)], 1, axis=1)
+
+
+def way(image: Image, origin: int, target: int) -> Iterator[tuple[int, int]]:
+    """(router, output) from node to node, x first; node `cores` is the host, west of its router."""
+    hw = image.hardware
+    at = hw.host_router if origin == hw.cores else origin
+    end = hw.host_router if target == hw.cores else target
+    x, y, to_x, to_y = at % hw.columns, at // hw.columns, end % hw.columns, end // hw.columns
+    while x != to_x:
+        yield y * hw.columns + x, EAST if to_x > x else WEST
+        x += 1 if to_x > x else -1
+    while y != to_y:
+        yield y * hw.columns + x, NORTH if to_y > y else SOUTH
+        y += 1 if to_y > y else -1
+    yield end, WEST if target == hw.cores else LOCAL
+
+
+def packets(case: Case, image: Image, run: Run) -> Iterator[tuple[int, int, list[int]]]:
+    """(kind, origin, destinations) of every packet that the emitted items ask for."""
+    kinds, program, projections = image.kinds, image.program, len(image.sizes) - 1
+    table = [image.slices.core.tolist(), image.slices.population.tolist(), image.slices.first.tolist()]
+    cores: list[list[int]] = [[] for _ in image.sizes]
+    for core, p, _ in zip(*table, strict=True):
+        cores[p].append(core)
+    for _, node, position, kind, _ in events(run, "emit").tolist():
+        if kind < projections:
+            targets = cores[kind + 1]
+            together = dict(case.chip)["noc.multicast"]
+            for group in [targets] if together else [[target] for target in targets]:
+                yield kind, node, group
+        elif kind < 2 * projections:
+            firsts = [(first, core) for core, p, first in zip(*table, strict=True) if p == kind - projections]
+            yield kind, node, [max(entry for entry in firsts if entry[0] <= position)[1]]
+        elif kind == kinds.label:
+            yield kind, node, [int(program.label_set[position])]
+        elif kind == kinds.rate:
+            yield kind, node, [int(program.rate_set[position - len(program.label_set)])]
+        else:
+            readout = kind == kinds.readout
+            yield kind, node, [image.hardware.cores if readout else int(program.load_set[position])]
+
+
+@pytest.mark.parametrize("traffic", TRAFFIC)
+@examples(60)
+@given(data=st.data())
+def test_every_cycle_of_every_unit_has_a_cause(traffic: str, data: st.DataObject) -> None:
+    case = data.draw(cases(traffic))
+    image, state, runs = runs_of(case, record=False)
+    exists = np.ones((image.nodes, len(Unit)), bool)
+    exists[:, Unit.HOST] = exists[-1] = False
+    exists[-1, list(HOST_UNITS)] = True
+    for run in runs:
+        assert (run.cycles >= 0).all()
+        expected = run.phase_cycles[:, None, None] * exists
+        assert (run.cycles.sum(axis=-1) == expected).all()
+        assert run.sample_cycles.sum() == run.phase_cycles.sum()
+        ports = run.cycles[:, :-1, Unit.ROUTER_EAST :, Cause.BUSY].sum(axis=-1)
+        assert (ports == run.counts[:, :-1, Op.BUFFER_READ]).all()
+    assert state.cycle == sum(int(run.phase_cycles.sum()) for run in runs)
+    period = image.hardware.tick_period
+    if period:
+        for run in runs:
+            assert run.phase_cycles.sum() == (run.steps.sum() + run.overruns) * period
+
+
+@pytest.mark.parametrize("traffic", TRAFFIC)
+@examples(60)
+@given(data=st.data())
+def test_packets_arrive_and_hops_are_distances(traffic: str, data: st.DataObject) -> None:
+    case = data.draw(cases(traffic))
+    image, _, runs = runs_of(case)
+    for run in runs:
+        links = np.zeros_like(run.links)
+        sent, received = Counter(), Counter()
+        additions = 0
+        for kind, origin, targets in packets(case, image, run):
+            flits = int(image.kinds.flits[kind])
+            sent[origin] += flits
+            for target in targets:
+                received[target] += flits
+                if kind < len(image.sizes) - 1:
+                    mine = (image.slices.core == target) & (image.slices.population == kind + 1)
+                    additions += int(image.slices.size[mine].sum())
+            for router, output in {hop for target in targets for hop in way(image, origin, target)}:
+                links[router, output] += flits
+        assert (links == run.links).all()
+        injected, arrived = events(run, "inject"), events(run, "arrive")
+        assert Counter(injected[:, 1].tolist()) == sent
+        assert Counter(arrived[:, 1].tolist()) == received
+        if traffic != "multicast":  # the very flits that were sent: origin, packet, flit
+            flits_sent, flits_seen = injected[:, 1:4].tolist(), arrived[:, 2:].tolist()
+            assert Counter(map(tuple, flits_sent)) == Counter(map(tuple, flits_seen))
+        total = run.counts.sum(axis=(0, 1))
+        terminals = [(router, LOCAL) for router in range(image.hardware.cores)]
+        terminals.append((image.hardware.host_router, WEST))
+        between = links.sum() - sum(links[place] for place in terminals)
+        assert total[Op.LINK_FLIT] == between
+        assert total[Op.ARBITRATE] == total[Op.CROSSBAR] == links.sum()
+        assert total[Op.BUFFER_WRITE] == len(injected) + between
+        assert total[Op.SYNAPSE_ADD] == additions
+
+
+@pytest.mark.parametrize("traffic", TRAFFIC)
+@examples(30)
+@given(data=st.data())
+def test_the_seed_decides_every_bit(traffic: str, data: st.DataObject) -> None:
+    """Twice the same; and sample by sample, or without a log, no other than in one go."""
+    case = data.draw(cases(traffic))
+    image, state, runs = runs_of(case)
+    _, again, others = runs_of(case)
+    assert all(same(*pair) for pair in zip(runs, others, strict=True))
+    assert state.weights.tobytes() == again.weights.tobytes()
+    _, quiet, batches = case.build()
+    for run, batch in zip(runs, batches, strict=True):
+        parts = [simulate(image, quiet, single) for single in singles(batch)]
+        assert same(run.without_events(), sum(parts[1:], parts[0]))
+    assert (quiet.weights.tobytes(), quiet.cycle) == (state.weights.tobytes(), state.cycle)
+    assert quiet.pointers.tobytes() == state.pointers.tobytes()
+
+
+def singles(batch: Batch) -> Iterator[Batch]:
+    """The samples of a batch as batches of their own."""
+    for k in range(len(batch.values)):
+        row = slice(k, k + 1)
+        yield replace(
+            batch, values=batch.values[row], labels=batch.labels[row], rates=batch.rates[row],
+            first=batch.first + k,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("traffic", TRAFFIC)
+@examples(10)
+@given(data=st.data())
+def test_ledgers_of_both_engines_differ_in_no_byte(traffic: str, data: st.DataObject) -> None:
+    case = data.draw(cases(traffic))
+    chip, ledgers = case.load(), []
+    for engine in ("compiled", "reference"):
+        _, _, runs = runs_of(case, engine, record=False)
+        found = report({"train": runs[0], "test": runs[-1]}, chip, COSTS, seed=case.seed)
+        ledgers.append((found.ledger.to_csv(index=False), found.causes.to_csv(index=False)))
+    assert ledgers[0] == ledgers[1]
+    assert ledgers[0][0].count("\n") > 10
+    assert Phase.FORWARD.name.lower() in ledgers[0][0]
