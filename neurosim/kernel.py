@@ -61,7 +61,8 @@ def _cache_folder() -> Path:
 
 
 _FOLDER = _cache_folder()
-numba.config.CACHE_DIR = str(_FOLDER)
+_config: Any = numba.config
+_config.CACHE_DIR = str(_FOLDER)
 
 
 def cache_is_warm() -> bool:
@@ -74,28 +75,49 @@ def cache_for(plugin: ModuleType) -> Iterator[None]:
     """Kernels defined inside are cached apart, under the name and the source of `plugin`."""
     source = Path(plugin.__file__ or "").read_bytes() if plugin.__file__ else b""
     name = f"{plugin.__name__.rpartition('.')[2]}-{hashlib.sha256(source).hexdigest()[:12]}"
-    numba.config.CACHE_DIR = str(_FOLDER / name)
+    _config.CACHE_DIR = str(_FOLDER / name)
     try:
         yield
     finally:
-        numba.config.CACHE_DIR = str(_FOLDER)
+        _config.CACHE_DIR = str(_FOLDER)
+
+
+# _nrt=False: no reference counting. Kernels allocate nothing, and counting the references of a machine of
+# thirty arrays at every call cost more than the work (measured: a factor of five).
+_njit: Any = numba.njit  # its annotations leave these options out
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` on first call (nopython, cached on disk, integers only by convention)."""
-    compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True, _nrt=False)(function)
+    compiled: Callable[..., Any] = _njit(**_OPTIONS)(function)
+    return compiled
+
+
+def inner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `kernel`, but only called by other kernels: no Python wrapper is compiled, which for a function that
+    takes a whole machine costs more than the function itself."""
+    compiled: Callable[..., Any] = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(
+        function
+    )
+    return compiled
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `kernel`, copied into its caller: for parts of a loop that is hot and takes many arrays."""
+    compiled: Callable[..., Any] = _njit(inline="always", **_OPTIONS)(function)
     return compiled
 
 
 @kernel
 def saturate(value: int, bits: int) -> int:
     """Clamp `value` to the range of a signed word of `bits` bits."""
-    limit = np.int64(1) << (bits - 1)
+    limit = 1 << (bits - 1)
     return max(-limit, min(limit - 1, value))
 
 
 @kernel
-def _mix(value: int) -> int:
+def _mix(value: int) -> np.uint64:
     # The finaliser of splitmix64: a bijection of 64-bit words with full avalanche.
     z = np.uint64(value)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -104,7 +126,7 @@ def _mix(value: int) -> int:
 
 
 @kernel
-def stream_key(seed: int, stream: int, tick: int, index: int) -> int:
+def stream_key(seed: int, stream: int, tick: int, index: int) -> np.uint32:
     """A 32-bit key of one random stream: hash(seed, stream, tick, index), the rule 7 of the contract."""
     z = _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
     z = _mix(z + np.uint64(stream) * np.uint64(0xD1B54A32D192ED03))
@@ -114,7 +136,7 @@ def stream_key(seed: int, stream: int, tick: int, index: int) -> int:
 
 
 @kernel
-def draw32(key: int, counter: int) -> int:
+def draw32(key: int, counter: int) -> np.uint32:
     """The random word number `counter` (32 bits) of the stream `key`."""
     # 32-bit multiplications only: the compiler turns a loop of draws into vector code.
     x = np.uint32(np.uint32(key) ^ np.uint32(np.uint32(counter) * np.uint32(0x9E3779B9)))
@@ -136,18 +158,3 @@ def first_bit(word: int) -> int:
     w = np.uint64(word)
     low = w & (~w + np.uint64(1))
     return _DE_BRUIJN[np.int64((low * np.uint64(0x03F79D71B4CB0A89)) >> np.uint64(58))]
-
-
-def inner(function: Callable[..., Any]) -> Callable[..., Any]:
-    """As `kernel`, but only called by other kernels: no Python wrapper is compiled, which for a function that
-    takes a whole machine costs more than the function itself."""
-    compiled: Callable[..., Any] = numba.njit(
-        cache=True, nogil=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )(function)
-    return compiled
-
-
-def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """As `kernel`, copied into its caller: for parts of a loop that is hot and takes many arrays."""
-    compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True, _nrt=False, inline="always")(function)
-    return compiled

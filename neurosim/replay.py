@@ -19,7 +19,13 @@ from neurosim.errors import ReplayError
 __all__ = ["Verdict", "replay_paths"]
 
 _STAMPS = ("inject_head", "inject_tail", "eject_head", "eject_tail", "routers")
-_COLUMNS = ("inject_head_cycle", "inject_tail_cycle", "eject_head_cycle", "eject_tail_cycle", "routers_visited")
+_COLUMNS = (
+    "inject_head_cycle",
+    "inject_tail_cycle",
+    "eject_head_cycle",
+    "eject_tail_cycle",
+    "routers_visited",
+)
 # What every case must ask for, because the router is built that way.
 _FIXED = {"n": 2, "routing_function": "dim_order", "alloc_iters": 1, "arb_type": "round_robin",
           "wait_for_tail_credit": 0, "hold_switch_for_packet": 0, "vc_alloc_delay": 1, "sw_alloc_delay": 1,
@@ -105,7 +111,9 @@ def _replay(case: dict[str, Any], rows: pd.DataFrame, engine: str) -> Verdict:
         raise ReplayError(f"case {name}: expected {case['packets']} packets, found {len(rows)}")
     columns = [rows[c].to_numpy(np.int64) for c in ("create_cycle", "src", "dst", "flits")]
     if any((c < 0).any() for c in columns) or max(columns[1].max(), columns[2].max()) >= hardware.cores:
-        raise ReplayError(f"case {name}: nodes must lie in 0..{hardware.cores - 1} and cycles must not be negative")
+        raise ReplayError(
+            f"case {name}: nodes must lie in 0..{hardware.cores - 1} and cycles must not be negative"
+        )
     stamps = run_traffic(hardware, Traffic(*columns), engine)
     for packet in range(len(rows)):
         for field, column in zip(_STAMPS, _COLUMNS, strict=True):

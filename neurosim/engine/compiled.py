@@ -17,7 +17,7 @@ from neurosim.engine.step import DEADLOCK
 from neurosim.errors import SimulationError
 from neurosim.image import Image, Ints, State
 from neurosim.kernel import cache_for
-from neurosim.ops import Cause, Op, Phase, Unit
+from neurosim.ops import Cause, Phase, Unit
 from neurosim.stimulus import Batch
 
 __all__ = ["run"]
@@ -44,7 +44,10 @@ def _room(image: Image) -> tuple[int, int]:
     targets = int(np.max(np.diff(slices.set_ptr), initial=1))
     populations = int(np.sum(image.sizes)) + host
     backward = max(
-        (int(image.sizes[q]) * int(np.sum(slices.population == q + 1)) for q in range(1, len(image.sizes) - 1)),
+        (
+            int(image.sizes[q]) * int(np.sum(slices.population == q + 1))
+            for q in range(1, len(image.sizes) - 1)
+        ),
         default=0,
     )
     return max(populations, backward) + 1, max(populations * max(targets, 1), backward) + 1
@@ -64,7 +67,13 @@ def _bench(image: Image, module: ModuleType) -> Any:
 
 
 def run(
-    image: Image, state: State, batch: Batch, record: bool = False, *, general: bool = False, capacity: int = 0
+    image: Image,
+    state: State,
+    batch: Batch,
+    record: bool = False,
+    *,
+    general: bool = False,
+    capacity: int = 0,
 ) -> Run:
     """Present `batch`; changes `state`. With `record`, every event is logged (slow, for small batches).
 
@@ -75,7 +84,9 @@ def run(
     hw = image.hardware
     before = state.copy() if record else None
     module = phased(image.rule)
-    m = build_machine(image, state.pointers, state.cycle, _room(image), max(capacity, 1 << 16) if record else 0)
+    m = build_machine(
+        image, state.pointers, state.cycle, _room(image), max(capacity, 1 << 16) if record else 0
+    )
     if not general:
         m.lone[:] = lone_sources(image, m.output.after, m.node.attach)
     samples, outputs = len(batch.values), int(image.sizes[-1])
@@ -88,7 +99,9 @@ def run(
         batch.rates.copy(), batch.learn, image.constants, counts, membranes, cycles,
     )  # fmt: skip
     if m.clock[DEADLOCK]:
-        raise SimulationError("the network-on-chip is deadlocked: flits wait for each other and none can move")
+        raise SimulationError(
+            "the network-on-chip is deadlocked: flits wait for each other and none can move"
+        )
     logged = int(m.logged[0])
     if before is not None and logged > len(m.log):  # the log was too short: once more with a longer one
         state.weights[:] = before.weights

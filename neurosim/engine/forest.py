@@ -38,7 +38,15 @@ def travel(m: Machine, p: int, flit: int, start: int, arrival: int) -> None:
                 continue
             out = m.output[5 * router + output]
             cycle = max(first, credit_cycle(m, out.after))
-            log(m, cycle, CROSS, router, 5 * (q % 5) + output, m.packet[p].origin, 1024 * m.packet[p].number + flit)
+            log(
+                m,
+                cycle,
+                CROSS,
+                router,
+                5 * (q % 5) + output,
+                m.packet[p].origin,
+                1024 * m.packet[p].number + flit,
+            )
             out.sent += 1
             out.pointer = (q % 5 + 1) % 5
             if out.after >= 0:
@@ -110,7 +118,9 @@ def lone_sources(image: Image, after: Ints, attach: Ints) -> Ints:
         steps.append(([top + q], [(a, b) for a in cores[q + 1] for b in cores[q]]))
     steps.append(([image.kinds.readout], [(a, image.program.readout_set) for a in cores[top]]))
     host = [image.kinds.label, image.kinds.rate, *range(image.kinds.readout + 1, kinds)]
-    steps.append((host, [(nodes - 1, int(t)) for t in set(image.program.load_set) | set(image.program.rate_set)]))
+    steps.append(
+        (host, [(nodes - 1, int(t)) for t in set(image.program.load_set) | set(image.program.rate_set)])
+    )
     for sent, routes in steps:
         users: dict[int, set[int]] = {}
         for source, target in routes:

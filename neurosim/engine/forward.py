@@ -23,7 +23,7 @@ class Activity(NamedTuple):
 
     start: Ints  # [populations + 1]
     train: Ints  # [neurons] bit t: fired in slot t (0..steps)
-    count: Ints  # [neurons]
+    fired: Ints  # [neurons] spikes of the sample
     keep: Ints  # [neurons] 0: silenced by dropout
     symbol: Ints  # [neurons] error symbol
     membrane: Ints  # [neurons]
@@ -35,9 +35,10 @@ def new_activity(sizes: Ints, steps: int) -> Activity:
     """Silent neurons."""
     start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     n = int(start[-1])
-    words = [np.zeros(n, np.int64) for _ in range(5)]
     shape = (len(sizes), steps + 1)
-    return Activity(start, *words, np.zeros((*shape, int(np.max(sizes))), np.int64), np.zeros(shape, np.int64))
+    train, fired, keep, symbol, membrane = (np.zeros(n, np.int64) for _ in range(5))
+    spike = np.zeros((*shape, int(np.max(sizes))), np.int64)
+    return Activity(start, train, fired, keep, symbol, membrane, spike, np.zeros(shape, np.int64))
 
 
 @inner
@@ -46,7 +47,7 @@ def silence(act: Activity, p: int, drop: int, learn: bool, seed: int, tick: int)
     key = stream_key(seed, KEEP, tick, p)
     for j in range(act.start[p], act.start[p + 1]):
         act.train[j] = 0
-        act.count[j] = 0
+        act.fired[j] = 0
         act.symbol[j] = 0
         act.membrane[j] = 0
         act.keep[j] = 1
@@ -75,7 +76,7 @@ def encode(act: Activity, values: NDArray[np.uint8], hw: Any, seed: int, tick: i
                 spikes[n] = i
                 n += 1
                 act.train[i] |= np.int64(1) << t
-                act.count[i] += 1
+                act.fired[i] += 1
         act.number[0, t] = n
     act.number[0, hw.steps] = 0
 
@@ -103,7 +104,13 @@ def add_rows(
 
 @inner
 def layer(
-    act: Activity, q: int, weights: NDArray[np.int16], base: int, acc: NDArray[np.int32], amplitude: int, hw: Any
+    act: Activity,
+    q: int,
+    weights: NDArray[np.int16],
+    base: int,
+    acc: NDArray[np.int32],
+    amplitude: int,
+    hw: Any,
 ) -> None:
     """Population q + 1 over all steps: integrates slots 0..steps-1 of population q, fires in slots 1..steps."""
     start, post = act.start[q + 1], act.start[q + 2] - act.start[q + 1]
@@ -118,11 +125,16 @@ def layer(
             if amplitude != 256:
                 drive = (drive * amplitude) >> 8
             value, fired = lif.step(
-                act.membrane[start + j], drive, act.keep[start + j], hw.threshold, hw.leak_shift, hw.membrane_bits
+                act.membrane[start + j],
+                drive,
+                act.keep[start + j],
+                hw.threshold,
+                hw.leak_shift,
+                hw.membrane_bits,
             )
             act.membrane[start + j] = value
             fired_list[n] = j  # written always, kept only if it fired: no branch to mispredict
             n += fired
             act.train[start + j] |= np.int64(fired) << (t + 1)
-            act.count[start + j] += fired
+            act.fired[start + j] += fired
         act.number[q + 1, t + 1] = n

@@ -81,7 +81,17 @@ _NODE = (
 )
 _PACKET = ("set", "kind", "origin", "number", "release")  # release: scripted traffic only
 _EMISSION = ("position", "packets")  # item of the sweep; first packet
-_RINGS = ("credit_at", "row_at", "take_at", "tail_at", "credit_mask", "row_mask", "take_mask", "tail_mask", "slot_mask")
+_RINGS = (
+    "credit_at",
+    "row_at",
+    "take_at",
+    "tail_at",
+    "credit_mask",
+    "row_mask",
+    "take_mask",
+    "tail_mask",
+    "slot_mask",
+)
 _SLICE = ("core", "population", "first", "size", "sets", "sets_end")
 _HOST = ("set", "kind")
 
@@ -154,7 +164,11 @@ def build_machine(image: Image, pointers: Ints, cycle: int, room: tuple[int, int
     starts = np.concatenate([[0], np.cumsum(places)])
     record = _records((*hw._fields, *_RINGS), 1)
     record[0] = (*hw, *(int(start) for start in starts[:4]), *(n - 1 for n in places))
-    inputs, outputs, node = _records(_INPUT, 5 * hw.cores), _records(_OUTPUT, 5 * hw.cores), _records(_NODE, nodes)
+    inputs, outputs, node = (
+        _records(_INPUT, 5 * hw.cores),
+        _records(_OUTPUT, 5 * hw.cores),
+        _records(_NODE, nodes),
+    )
     _wire(hw, inputs, outputs, node)
     inputs.held = outputs.owner = -1
     outputs.pointer = pointers.ravel()

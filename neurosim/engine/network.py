@@ -141,7 +141,12 @@ def credit_cycle(m: Machine, after: int) -> int:
                 m.input[after].waiting = 1
                 result = NEVER
             else:
-                result = m.slot[slot_of(m, after, pushed - depth)].pop_cycle + hw.link_cycles + 1 + hw.credit_cycles
+                result = (
+                    m.slot[slot_of(m, after, pushed - depth)].pop_cycle
+                    + hw.link_cycles
+                    + 1
+                    + hw.credit_cycles
+                )
     else:
         number = m.node[-after - 1].ejected
         if number >= hw.axon_fifo:
@@ -359,9 +364,9 @@ def next_cycle(marks: np.ndarray, now: int) -> int:
         group = ((start >> 6) + k) & (groups - 1)
         word = marks[group]
         if k == 0:
-            word = (word >> np.uint64((start & 63))) << np.uint64((start & 63))
+            word = (word >> np.uint64(start & 63)) << np.uint64(start & 63)
         elif k == groups:
-            word &= (np.uint64(1) << np.uint64((start & 63))) - np.uint64(1)
+            word &= (np.uint64(1) << np.uint64(start & 63)) - np.uint64(1)
         if word != 0:
             return now + ((64 * group + first_bit(word) - start) & (WHEEL - 1))
     return -1

@@ -4,8 +4,7 @@ This file is executed once per rule (see `compiled.phased`): `rule` is bound to 
 that its kernels are compiled into the loops. `run_sample` is the list of the steps of a sample.
 """
 
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +30,11 @@ from neurosim.image import Ints
 from neurosim.kernel import draw32, inner, kernel, stream_key
 from neurosim.ops import Op, Phase, Unit
 
+if TYPE_CHECKING:  # `rule` is any rule; it is bound before this file is executed
+    from neurosim.learning import desire_bp as rule
+
 __all__ = ["Bench", "run_batch"]
 
-rule: ModuleType  # bound before this file is executed
 ROUND = 16  # number of the random stream of stochastic rounding (plus the projection)
 LEARNING = np.int64(Unit.LEARNING)
 ONE, TWO, THREE = np.int64(1), np.int64(2), np.int64(3)  # typed, see step.ZERO
@@ -77,7 +78,7 @@ def output_desire(m: Machine, act: Activity, hw: Any, label: int, c: Any) -> Non
     """Error circuits of the output neurons, each from its own count and teacher bit."""
     top = act.start.shape[0] - 2
     for j in range(act.start[top], act.start[top + 1]):
-        act.symbol[j] = rule.output_symbol(act.count[j], 1 if j - act.start[top] == label else 0, c)
+        act.symbol[j] = rule.output_symbol(act.fired[j], 1 if j - act.start[top] == label else 0, c)
     desire_step(m, hw, top)
 
 
@@ -108,7 +109,7 @@ def find_active(m: Machine, act: Activity, b: Bench, s: int, fired: bool, c: Any
         g = start + j
         if act.symbol[g] != 0 and act.keep[g] != 0 and (not fired or (act.train[g] >> 1) != 0):
             b.active[count] = j
-            b.factor[count] = act.symbol[g] * rule.magnitude(act.symbol[g], act.count[g], c)
+            b.factor[count] = act.symbol[g] * rule.magnitude(act.symbol[g], act.fired[g], c)
             count += 1
     return count
 
@@ -284,6 +285,6 @@ def run_batch(m: Machine, act: Activity, b: Bench, weights: NDArray[Any], offset
         run_sample(m, act, b, weights, offsets, whole, drop, amplitude, values[k], labels[k], seed, first + k,
                    rates[k], learn, c)  # fmt: skip
         for j in range(outputs.shape[1]):
-            outputs[k, j] = act.count[act.start[top] + j]
+            outputs[k, j] = act.fired[act.start[top] + j]
             membranes[k, j] = act.membrane[act.start[top] + j]
         cycles[k] = m.clock[0] - before

@@ -43,7 +43,7 @@ class Run:
             self.spikes + other.spikes,
             np.concatenate([self.sample_cycles, other.sample_cycles]),
             self.links + other.links,
-            np.concatenate([self.events, other.events]) if both else None,  # type: ignore[list-item]
+            np.concatenate([self.events, other.events]) if both else None,
         )
 
     def without_events(self) -> "Run":

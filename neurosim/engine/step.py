@@ -11,11 +11,29 @@ from neurosim.image import Ints
 from neurosim.kernel import inner
 from neurosim.ops import Cause, Op, Phase, Unit
 
-__all__ = ["DEADLOCK", "LAST", "ZERO", "add_emission", "add_packet", "begin_node", "charge", "close_step", "forward_step", "host_step",
-           "open_step", "readout_step", "set_sweep"]  # fmt: skip
+__all__ = [
+    "DEADLOCK",
+    "LAST",
+    "ZERO",
+    "add_emission",
+    "add_packet",
+    "begin_node",
+    "charge",
+    "close_step",
+    "forward_step",
+    "host_step",
+    "open_step",
+    "readout_step",
+    "set_sweep",
+]
 
-BUSY, STARVED, BLOCKED, CONFLICT = Cause.BUSY.value, Cause.STARVED.value, Cause.BLOCKED.value, Cause.CONFLICT.value
 ZERO = np.int64(0)  # a plain 0 is a type of its own to numba: each call would be compiled once more
+BUSY, STARVED, BLOCKED, CONFLICT = (
+    Cause.BUSY.value,
+    Cause.STARVED.value,
+    Cause.BLOCKED.value,
+    Cause.CONFLICT.value,
+)
 CYCLE, OVERRUNS, DEADLOCK, EMISSIONS, PACKETS, LAST = range(6)  # entries of Machine.clock
 
 
@@ -69,7 +87,9 @@ def add_packet(m: Machine, n: int, target: int, kind: int) -> None:
 
 
 @inner
-def set_sweep(m: Machine, n: int, unit: int, items: int, cycles: int, conflict: int, scan: int, latency: int) -> None:
+def set_sweep(
+    m: Machine, n: int, unit: int, items: int, cycles: int, conflict: int, scan: int, latency: int
+) -> None:
     """Node n sweeps `items` items of `cycles` each (`conflict` of them waiting for banks) after `scan` cycles."""
     node = m.node[n]
     node.unit, node.items, node.cycles, node.conflict, node.latency = unit, items, cycles, conflict, latency
@@ -77,7 +97,9 @@ def set_sweep(m: Machine, n: int, unit: int, items: int, cycles: int, conflict: 
 
 
 @inner
-def charge(m: Machine, phase: int, node: int, unit: int, busy: int, conflict: int, blocked: int, end: int) -> None:
+def charge(
+    m: Machine, phase: int, node: int, unit: int, busy: int, conflict: int, blocked: int, end: int
+) -> None:
     """One unit's cycles of a step; what is left until `end` it starved, what is left of the step it waited."""
     m.cycles[phase, node, unit, BUSY] += busy - conflict
     m.cycles[phase, node, unit, CONFLICT] += conflict

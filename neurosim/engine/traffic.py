@@ -83,7 +83,9 @@ def _bare_image(hw: Hardware, longest: int) -> Image:
     ones, zeros = np.ones((longest, nodes), np.int64), np.zeros((longest, nodes), np.int64)
     kinds = Kinds(np.arange(1, longest + 1), np.full(longest, Phase.IO), ones, zeros, ops, ops, 0, 0, 0)
     core_ptr = np.zeros(hw.cores + 1, np.int64)
-    slices = Slices(none, none, none, none, none, np.zeros(2, np.int64), none, core_ptr, np.zeros(1, np.int64), none)
+    slices = Slices(
+        none, none, none, none, none, np.zeros(2, np.int64), none, core_ptr, np.zeros(1, np.int64), none
+    )
     program = Program(none, none, none, none, none, none, 0)
     return Image("bare network", hw, np.ones(1, np.int64), slices, ports, kinds, program, np.zeros(0, bool), none,
                  none, ModuleType("none"), (), Formats(16, 0, 16, 8, 0, 16, 0, 8, False), (0, 0))  # fmt: skip
@@ -109,7 +111,9 @@ def _compiled(image: Image, traffic: Traffic) -> Ints:
     m = build_machine(image, np.zeros((hw.cores, 5), np.int64), 0, (packets, packets), rows)
     columns = (np.array(c, np.int64) for c in (traffic.create, traffic.source, traffic.target, traffic.flits))
     if not _send(m, *columns):
-        raise SimulationError("the network-on-chip is deadlocked: flits wait for each other and none can move")
+        raise SimulationError(
+            "the network-on-chip is deadlocked: flits wait for each other and none can move"
+        )
     return m.log[: m.logged[0]]
 
 

@@ -41,7 +41,7 @@ def compare(reference: Run, compiled: Run) -> Difference | None:
     unequal = np.flatnonzero((a[:n] != b[:n]).any(axis=1))
     if len(unequal) or len(a) != len(b):
         k = int(unequal[0]) if len(unequal) else n
-        earlier = min((tuple(t[k]) for t in (a, b) if k < len(t)))
+        earlier = min(tuple(t[k]) for t in (a, b) if k < len(t))
         where = f"cycle {earlier[0]}, node {earlier[2]}, event {k}"
         return Difference(where, _event(a, k), _event(b, k))
     for field in fields(Run):

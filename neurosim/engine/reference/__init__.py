@@ -69,7 +69,9 @@ class Chip:
             try:
                 self.env.run(until=self.work.done)
             except RuntimeError as error:  # SimPy: nothing is scheduled any more, and the step is not over
-                raise SimulationError("the network-on-chip is deadlocked: flits wait for each other") from error
+                raise SimulationError(
+                    "the network-on-chip is deadlocked: flits wait for each other"
+                ) from error
         length, overruns = step_cycles(int(self.env.now) - start, self.hw.barrier, self.hw.tick_period)
         self.env.run(until=start + int(length))
         self.book.close_step(int(length), int(overruns))

@@ -61,7 +61,13 @@ class Cells:
             return [np.zeros(n, np.int64) for n in sizes]
 
         self.values = np.zeros(sizes[0], np.int64)
-        self.membrane, self.count, self.train, self.symbol, self.error = words(), words(), words(), words(), words()
+        self.membrane, self.count, self.train, self.symbol, self.error = (
+            words(),
+            words(),
+            words(),
+            words(),
+            words(),
+        )
         self.now_sum, self.next_sum = words(), words()
         self.keep = [np.array([self._keep(p, j) for j in range(n)]) for p, n in enumerate(sizes)]
         self.history = {(s.core, s.p - 1): np.zeros(sizes[s.p - 1], np.int64) for s in self._learners()}
@@ -116,7 +122,12 @@ class Cells:
             if self.learn and amplitude != 256:
                 drive = drive * amplitude >> 8
             membrane, hit = lif.step(
-                int(self.membrane[p][j]), drive, int(self.keep[p][j]), hw.threshold, hw.leak_shift, hw.membrane_bits
+                int(self.membrane[p][j]),
+                drive,
+                int(self.keep[p][j]),
+                hw.threshold,
+                hw.leak_shift,
+                hw.membrane_bits,
             )
             self.membrane[p][j], fired = membrane, hit == 1
         if fired:
@@ -189,7 +200,9 @@ class Cells:
         """Error circuits of hidden neurons whose error sum arrived in parts."""
         for s in self._of(core, p):
             for j in range(s.first, s.first + s.size):
-                yield self._set_desire(core, p, j, int(self.rule.hidden_symbol(int(self.error[p][j]), self.c)))
+                yield self._set_desire(
+                    core, p, j, int(self.rule.hidden_symbol(int(self.error[p][j]), self.c))
+                )
 
     def _set_desire(self, core: int, p: int, j: int, symbol: int) -> Item:
         for op in (Op.NEURON_READ, Op.NEURON_WRITE, Op.DESIRE_UPDATE):
@@ -226,7 +239,8 @@ class Cells:
             return
         words, cycles, conflict = self.row_time(s, active, 1, int(ceil_div(len(active), hw.learning_lanes)))
         factors = [
-            int(self.symbol[s.p][j]) * int(rule.magnitude(int(self.symbol[s.p][j]), int(self.count[s.p][j]), self.c))
+            int(self.symbol[s.p][j])
+            * int(rule.magnitude(int(self.symbol[s.p][j]), int(self.count[s.p][j]), self.c))
             for j in active
         ]
         owner = {i: t.core for t in self.by_population[q] for i in range(t.first, t.first + t.size)}

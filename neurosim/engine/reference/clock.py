@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, cast
 
 import simpy
 
@@ -20,7 +20,7 @@ class At(simpy.Event):
     def __init__(self, env: simpy.Environment, delay: int, phase: int) -> None:
         super().__init__(env)
         self._ok, self._value = True, None
-        env.schedule(self, priority=phase, delay=delay)
+        env.schedule(self, priority=cast(Any, phase), delay=delay)
 
 
 def later(env: simpy.Environment, delay: int, phase: int, action: Callable[[], None]) -> None:

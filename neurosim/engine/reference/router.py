@@ -175,7 +175,9 @@ def connect(routers: list[Router], image: Image) -> None:
         for port, back in opposite.items():
             other = xy.neighbour(router.number, port, hw.columns, hw.rows)
             if other is not None:
-                _link(router, port, routers[other], back, hw.buffer_flits, hw.link_cycles + 1 + hw.credit_cycles)
+                _link(
+                    router, port, routers[other], back, hw.buffer_flits, hw.link_cycles + 1 + hw.credit_cycles
+                )
 
 
 def _link(here: Router, port: int, there: Router, back: int, depth: int, credit_delay: int) -> None:

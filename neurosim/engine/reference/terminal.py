@@ -176,7 +176,9 @@ class Terminal:
             if row:
                 yield from wait(self.bell, lambda: self.rows.slots > 0)
                 self.rows.reserve()
-            cycles = hw.host_flit_cycles if host else int(kinds.axon[packet.kind, self.node]) if flit.tail else 1
+            cycles = (
+                hw.host_flit_cycles if host else int(kinds.axon[packet.kind, self.node]) if flit.tail else 1
+            )
             time = self.book.times[self.node, Unit.AXON]
             time.blocked += self.now - free
             time.serve(self.now, cycles)
