@@ -93,7 +93,7 @@ def add_rows(
         c = weights[base + rows[k + 2] * post : base + rows[k + 2] * post + post]
         d = weights[base + rows[k + 3] * post : base + rows[k + 3] * post + post]
         for j in range(post):
-            acc[j] += a[j] + b[j] + c[j] + d[j]
+            acc[j] += np.int64(a[j]) + b[j] + c[j] + d[j]
         k += 4
     while k < count:
         a = weights[base + rows[k] * post : base + rows[k] * post + post]

@@ -92,7 +92,7 @@ _RINGS = (
     "tail_mask",
     "slot_mask",
 )
-_SLICE = ("core", "population", "first", "size", "sets", "sets_end")
+_SLICE = ("core", "population", "first", "neurons", "sets", "sets_end")
 _HOST = ("set", "kind")
 
 

@@ -91,7 +91,7 @@ def desire_step(m: Machine, hw: Any, p: int) -> None:
         for k in range(m.core_ptr[n], m.core_ptr[n + 1]):
             s = m.order[k]
             if m.slice[s].population == p:
-                size = m.slice[s].size
+                size = m.slice[s].neurons
                 counts = m.counts[Phase.ERROR.value, n]
                 counts[Op.NEURON_READ.value] += size
                 counts[Op.NEURON_WRITE.value] += size
@@ -105,7 +105,7 @@ def find_active(m: Machine, act: Activity, b: Bench, s: int, fired: bool, c: Any
     """List the kept neurons of slice s with a desire (and, if `fired`, a spike); returns their number."""
     start = act.start[m.slice[s].population] + m.slice[s].first
     count = 0
-    for j in range(m.slice[s].size):
+    for j in range(m.slice[s].neurons):
         g = start + j
         if act.symbol[g] != 0 and act.keep[g] != 0 and (not fired or (act.train[g] >> 1) != 0):
             b.active[count] = j
@@ -138,7 +138,7 @@ def error_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, q:
                 base: int, pre: int, post: int, whole: bool, kind: int, c: Any) -> None:  # fmt: skip
     """One core's share: scan its neurons, then row by row the words that hold an active post."""
     counts = m.counts[Phase.ERROR.value, n]
-    size = m.slice[s].size
+    size = m.slice[s].neurons
     counts[Op.NEURON_READ.value] += size
     count = find_active(m, act, b, s, False, c)
     if count == 0:
@@ -161,7 +161,7 @@ def error_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, q:
     for t in range(m.slice.shape[0]):
         if m.slice[t].population == q:
             first = m.slice[t].first
-            for i in range(first, first + m.slice[t].size):
+            for i in range(first, first + m.slice[t].neurons):
                 if (rule.hidden_symbol(b.part[i], c) != 0) if whole else (b.part[i] != 0):
                     add_emission(m, n, i)
                     add_packet(m, n, m.slice[t].core, kind)
@@ -189,7 +189,7 @@ def replay(act: Activity, b: Bench, hw: Any, q: int, seed: int, tick: int, c: An
 def update_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, weights: NDArray[Any], base: int,
                  axons: int, rate: int, c: Any) -> tuple[int, int]:  # fmt: skip
     """Weights of one slice: (cycles, of which waiting for banks) of the learning unit."""
-    p, size = m.slice[s].population, m.slice[s].size
+    p, size = m.slice[s].population, m.slice[s].neurons
     pre, post = act.start[p] - act.start[p - 1], act.start[p + 1] - act.start[p]
     counts = m.counts[Phase.UPDATE.value, n]
     counts[Op.NEURON_READ.value] += size

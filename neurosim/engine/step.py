@@ -199,7 +199,7 @@ def first_spike(spikes: Ints, number: int, neuron: int) -> int:
 def sweep_slice(m: Machine, act: Activity, n: int, s: int, slot: int, at: int, send: bool) -> None:
     """Spikes of slice s in `slot`, at items at, at + 1, ... of node n's sweep; packets only if `send`."""
     part = m.slice[s]
-    p, first, size = part.population, part.first, part.size
+    p, first, size = part.population, part.first, part.neurons
     spikes, number = act.spike[p, slot], act.number[p, slot]
     k = first_spike(spikes, number, first)
     fired = 0
@@ -225,7 +225,7 @@ def forward_step(m: Machine, act: Activity, slot: int, learn: bool, drop: Ints) 
         counts = m.counts[Phase.FORWARD.value, n]
         for k in range(m.core_ptr[n], m.core_ptr[n + 1]):
             s = m.order[k]
-            p, size = m.slice[s].population, m.slice[s].size
+            p, size = m.slice[s].population, m.slice[s].neurons
             if (p == 0 and slot == hw.steps) or (p > 0 and slot == 0):
                 continue
             sweep_slice(m, act, n, s, slot, items, slot < hw.steps)
@@ -270,9 +270,9 @@ def readout_step(m: Machine) -> None:
         for k in range(m.core_ptr[n], m.core_ptr[n + 1]):
             part = m.slice[m.order[k]]
             if part.population == top:
-                for j in range(part.size):
+                for j in range(part.neurons):
                     add_emission(m, n, j)
                     add_packet(m, n, m.kinds[2], m.kinds[1])
-                m.counts[Phase.IO.value, n, Op.NEURON_READ.value] += part.size
-                set_sweep(m, n, Unit.SOMA.value, part.size, hw.soma_cycles, ZERO, ZERO, hw.soma_latency)
+                m.counts[Phase.IO.value, n, Op.NEURON_READ.value] += part.neurons
+                set_sweep(m, n, Unit.SOMA.value, part.neurons, hw.soma_cycles, ZERO, ZERO, hw.soma_latency)
     close_step(m, Phase.IO.value)
