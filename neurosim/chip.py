@@ -102,6 +102,11 @@ class Chip(Section):
                 f" {noc.header_bits} and {axon_bits} bits of axon number), got {noc.link.width_bits}",
             ),
             (
+                not noc.multicast or noc.router.arrangement == "single_stage",
+                ("noc", "multicast"),
+                "expected false with noc.router.arrangement two_stage (a head claims one output), got true",
+            ),
+            (
                 self.core.packetiser.route_bits >= spike_bits,
                 ("core", "packetiser", "route_bits"),
                 f"expected at least {spike_bits} (header_bits = {noc.header_bits} and {axon_bits} bits of"

@@ -20,7 +20,7 @@ ENGINES = ("compiled", "reference")
 ENCODERS = ("accumulate", "bernoulli")
 # Options that say what a run is; `--resume RUN` takes them from the run directory.
 _WHAT = (
-    *("chip", "network", "rule", "dataset", "encoder", "train", "test", "epochs", "seed"),
+    *("chip", "network", "rule", "dataset", "encoder", "neuron", "train", "test", "epochs", "seed"),
     *("weights", "freeze", "overrides", "out"),
 )
 
@@ -74,6 +74,9 @@ _rule = click.option(
 _encoder = click.option(
     "--encoder", type=click.Choice(ENCODERS), default="accumulate", show_default=True, help="Input neurons."
 )
+_neuron = click.option(
+    "--neuron", default="lif", show_default=True, metavar="NAME|FILE", help="Neurons of all other layers."
+)
 _dataset = click.option(
     "--dataset", default="embedded", show_default=True, metavar="NAME", help="embedded, mnist or fashion."
 )
@@ -89,7 +92,7 @@ _set = click.option(
 
 
 @main.command()
-@_options(_chip, _network, _rule, _encoder, _dataset, _data_dir)
+@_options(_chip, _network, _rule, _encoder, _neuron, _dataset, _data_dir)
 @click.option("--train", type=_COUNT, help="Training images.  [default: all]")
 @click.option("--test", type=_COUNT, help="Test images.  [default: all]")
 @click.option("--epochs", type=_COUNT, help="Times each training image is shown.  [default: 4]")
@@ -242,19 +245,19 @@ def _check_occupancy(chip: Any, network: str) -> None:
 
 
 @main.command()
-@_options(_chip, _network, _rule, _encoder, _set)
-def place(chip: str, network: str, rule: str, encoder: str, overrides: tuple[str, ...]) -> None:
+@_options(_chip, _network, _rule, _encoder, _neuron, _set)
+def place(chip: str, network: str, rule: str, encoder: str, neuron: str, overrides: tuple[str, ...]) -> None:
     """Place a network on a chip: occupancy of every core, or what does not fit and why."""
     from neurosim.console import occupancy_table
     from neurosim.place import occupancy
 
-    image, placed, where = _placed(chip, network, rule, encoder, overrides)
+    image, placed, where = _placed(chip, network, rule, encoder, neuron, overrides)
     _show(occupancy_table(f"{placed.weights:,} synapses: {image.name}", occupancy(placed, where)))
     click.echo(f"image digest: {image.digest()}")
 
 
 def _placed(
-    chip: str, network: str, rule: str, encoder: str, overrides: tuple[str, ...]
+    chip: str, network: str, rule: str, encoder: str, neuron: str, overrides: tuple[str, ...]
 ) -> tuple[Any, Any, Any]:
     """Image, network and chip of these options."""
     from neurosim.config import find_chip, resolve_settings, rule_part, split_overrides, training_part
@@ -267,7 +270,7 @@ def _placed(
     where, module = find_chip(chip, parts["chip"]), load_rule(rule)
     settings = resolve_settings(sizes, rule, parts["settings"])
     training = training_part(settings)
-    placed = mlp(sizes, encoder=encoder)
+    placed = mlp(sizes, encoder=encoder, neuron=neuron)
     image = place_network(
         placed,
         where,
@@ -282,15 +285,15 @@ def _placed(
 @main.command()
 @click.argument("chips", nargs=-1, metavar="[CHIP]...")
 @click.option("--network", metavar="SIZES", help="Layer sizes.  [default: the largest usual one that fits]")
-@_options(_rule, _encoder, _dataset, _data_dir)
+@_options(_rule, _encoder, _neuron, _dataset, _data_dir)
 @click.option(
     "--samples", type=_COUNT, default=2, show_default=True, help="Samples, each trained and tested."
 )
 @_options(_seed, _set)
 @click.pass_context
 def verify(
-    ctx: click.Context, /, chips: tuple[str, ...], network: str | None, rule: str, encoder: str, samples: int,
-    seed: int, overrides: tuple[str, ...], **data: Any,
+    ctx: click.Context, /, chips: tuple[str, ...], network: str | None, rule: str, encoder: str, neuron: str,
+    samples: int, seed: int, overrides: tuple[str, ...], **data: Any,
 ) -> None:  # fmt: skip
     """Run both engines on the same samples and compare everything: IDENTICAL, or the first difference.
 
@@ -307,7 +310,7 @@ def verify(
     for chip in chips or sorted(path.stem for path in yamlio.shipped().glob("*.yaml")):
         sizes = network or fitting_network(chip)
         require_fit(parse_sizes(sizes), dataset)
-        image, _, _ = _placed(chip, sizes, rule, encoder, overrides)
+        image, _, _ = _placed(chip, sizes, rule, encoder, neuron, overrides)
         batches = trial_batches(dataset, image, samples)
         found = [first_difference(image, image.new_state(seed), batch) for batch in batches]
         differences = [str(difference) for difference in found if difference is not None]

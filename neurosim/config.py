@@ -52,6 +52,7 @@ class Config(BaseModel):
     rule: str
     network: str
     encoder: str
+    neuron: str
     dataset: str
     train: Count  # images of the training set
     test: Count  # images of the test set
@@ -81,7 +82,7 @@ class Config(BaseModel):
 
     def build_network(self) -> Network:
         """The network as populations and projections."""
-        return mlp(self.sizes, encoder=self.encoder)
+        return mlp(self.sizes, encoder=self.encoder, neuron=self.neuron)
 
     def training(self) -> workload.Settings:
         """How to train."""
@@ -161,6 +162,7 @@ def resolve(
     epochs: int = workload.EPOCHS,
     seed: int = 0,
     encoder: str = "accumulate",
+    neuron: str = "lif",
     freeze: bool = False,
     weights: str | None = None,
     overrides: Iterable[str] = (),
@@ -184,6 +186,7 @@ def resolve(
         "rule": rule,
         "network": "-".join(map(str, sizes)),
         "encoder": encoder,
+        "neuron": neuron,
         "dataset": dataset,
         "train": _count("--train", train, len(data.train_images), dataset),
         "test": _count("--test", test, len(data.test_images), dataset),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import DataError
+from neurosim.kernel import module_source
 from neurosim.learning import Formats
 
 __all__ = ["Hardware", "Image", "Kinds", "Quantisation", "Slices", "State"]
@@ -118,6 +119,7 @@ class Image:
     whole: NDArray[np.bool_]  # [projections]: the post population lies on one core
     drop: Ints  # [populations]: a neuron is silenced if a random byte lies below this
     amplitude: Ints  # [populations]: spike amplitude / 256 while learning (1 / (1 - dropout))
+    neuron: ModuleType  # soma circuit of all populations but the input
     rule: ModuleType
     constants: Any  # the rule's Constants
     formats: Formats
@@ -139,7 +141,7 @@ class Image:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, ModuleType):
-                sha.update(value.__name__.rpartition(".")[2].encode())
+                sha.update(value.__name__.rpartition(".")[2].encode() + module_source(value))
                 continue
             parts = value if isinstance(value, tuple) else (value,)
             for part in parts:

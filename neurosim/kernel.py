@@ -26,6 +26,7 @@ __all__ = [
     "inlined",
     "inner",
     "kernel",
+    "module_source",
     "saturate",
     "source_hash",
     "stream_key",
@@ -70,12 +71,17 @@ def cache_is_warm() -> bool:
     return any(_FOLDER.rglob("*.nbc"))
 
 
+def module_source(module: ModuleType) -> bytes:
+    """The source text of a plug-in module."""
+    return Path(module.__file__).read_bytes() if module.__file__ else b""
+
+
 @contextmanager
-def cache_for(plugin: ModuleType) -> Iterator[None]:
-    """Kernels defined inside are cached apart, under the name and the source of `plugin`."""
-    source = Path(plugin.__file__ or "").read_bytes() if plugin.__file__ else b""
-    name = f"{plugin.__name__.rpartition('.')[2]}-{hashlib.sha256(source).hexdigest()[:12]}"
-    _config.CACHE_DIR = str(_FOLDER / name)
+def cache_for(*plugins: ModuleType) -> Iterator[None]:
+    """Kernels defined inside are cached apart, under the names and the sources of `plugins`."""
+    sources = hashlib.sha256(b"".join(module_source(module) for module in plugins)).hexdigest()[:12]
+    stems = [module.__name__.rpartition(".")[2] for module in plugins]
+    _config.CACHE_DIR = str(_FOLDER / "-".join([*stems, sources]))
     try:
         yield
     finally:

@@ -60,8 +60,8 @@ def _is_size(part: str) -> bool:
     return part.isascii() and part.isdigit() and len(part) < 10 and int(part) > 0
 
 
-def mlp(sizes: Sequence[int], encoder: str = "accumulate") -> Network:
-    """A fully connected feed-forward network without biases: input neurons, hidden LIF layers, output LIF.
+def mlp(sizes: Sequence[int], encoder: str = "accumulate", neuron: str = "lif") -> Network:
+    """A fully connected feed-forward network without biases: input neurons, then layers of `neuron`.
 
     Raises ConfigError if there are fewer than two layers, a size below 1, or an unknown encoder.
     """
@@ -70,6 +70,6 @@ def mlp(sizes: Sequence[int], encoder: str = "accumulate") -> Network:
     if encoder not in ENCODERS:
         raise ConfigError(f"encoder: expected one of {', '.join(ENCODERS)}, got '{encoder}'")
     names = ["input", *(f"hidden{i}" for i in range(1, len(sizes) - 1)), "output"]
-    kinds = [encoder] + ["lif"] * (len(sizes) - 1)
+    kinds = [encoder] + [neuron] * (len(sizes) - 1)
     populations = tuple(Population(*row) for row in zip(names, sizes, kinds, strict=True))
     return Network(populations, tuple(Projection(i, i + 1) for i in range(len(sizes) - 1)))

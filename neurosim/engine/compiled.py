@@ -5,7 +5,7 @@ import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -24,17 +24,18 @@ __all__ = ["run"]
 
 
 @cache
-def phased(rule: ModuleType) -> ModuleType:
-    """The module `phased.py` with `rule` compiled in: one instance, and one cache folder, per rule."""
-    name = f"neurosim.engine.phased_{rule.__name__.rpartition('.')[2]}"
+def phased(rule: ModuleType, neuron: ModuleType) -> ModuleType:
+    """The module `phased.py` with `rule` and `neuron` compiled in: one instance, and one cache folder, for each."""
+    stems = "_".join(module.__name__.rpartition(".")[2] for module in (rule, neuron))
+    name = f"neurosim.engine.phased_{stems}"
     spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("phased.py"))
     assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    module.rule = rule  # type: ignore[attr-defined]
+    module: Any = importlib.util.module_from_spec(spec)
+    module.rule, module.neuron = rule, neuron
     sys.modules[name] = module
-    with cache_for(rule):
+    with cache_for(rule, neuron):
         spec.loader.exec_module(module)
-    return module
+    return cast(ModuleType, module)
 
 
 def _room(image: Image) -> tuple[int, int]:
@@ -83,7 +84,7 @@ def run(
     """
     hw = image.hardware
     before = state.copy() if record else None
-    module = phased(image.rule)
+    module = phased(image.rule, image.neuron)
     m = build_machine(
         image, state.pointers, state.cycle, _room(image), max(capacity, 1 << 16) if record else 0
     )

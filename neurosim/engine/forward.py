@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from neurosim.image import Ints
 from neurosim.kernel import draw32, inner, stream_key
-from neurosim.neuron import accumulate, bernoulli, lif
+from neurosim.neuron import accumulate, bernoulli
 
-__all__ = ["ENCODE", "KEEP", "Activity", "encode", "layer", "new_activity", "silence"]
+__all__ = ["ENCODE", "KEEP", "Activity", "add_rows", "encode", "new_activity", "silence"]
 
 KEEP, ENCODE = 1, 2  # numbers of the random streams
 
@@ -100,41 +100,3 @@ def add_rows(
         for j in range(post):
             acc[j] += a[j]
         k += 1
-
-
-@inner
-def layer(
-    act: Activity,
-    q: int,
-    weights: NDArray[np.int16],
-    base: int,
-    acc: NDArray[np.int32],
-    amplitude: int,
-    hw: Any,
-) -> None:
-    """Population q + 1 over all steps: integrates slots 0..steps-1 of population q, fires in slots 1..steps."""
-    start, post = act.start[q + 1], act.start[q + 2] - act.start[q + 1]
-    act.number[q + 1, 0] = 0
-    for t in range(hw.steps):
-        acc[:post] = 0
-        add_rows(acc, weights, base, post, act.spike[q, t], act.number[q, t])
-        fired_list = act.spike[q + 1, t + 1]
-        n = 0
-        for j in range(post):
-            drive = np.int64(acc[j])
-            if amplitude != 256:
-                drive = (drive * amplitude) >> 8
-            value, fired = lif.step(
-                act.membrane[start + j],
-                drive,
-                act.keep[start + j],
-                hw.threshold,
-                hw.leak_shift,
-                hw.membrane_bits,
-            )
-            act.membrane[start + j] = value
-            fired_list[n] = j  # written always, kept only if it fired: no branch to mispredict
-            n += fired
-            act.train[start + j] |= np.int64(fired) << (t + 1)
-            act.fired[start + j] += fired
-        act.number[q + 1, t + 1] = n

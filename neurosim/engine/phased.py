@@ -1,7 +1,7 @@
 """Compiled engine for rules that learn in phases: forward, then error, then update.
 
-This file is executed once per rule (see `compiled.phased`): `rule` is bound to the rule's module first, so
-that its kernels are compiled into the loops. `run_sample` is the list of the steps of a sample.
+This file is executed once per rule and neuron (see `compiled.phased`): `rule` and `neuron` are bound to their
+modules first, so that their kernels are compiled into the loops. `run_sample` is the list of the steps of a sample.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.engine.contract import bank_cycles, ceil_div
-from neurosim.engine.forward import Activity, encode, layer, silence
+from neurosim.engine.forward import Activity, add_rows, encode, silence
 from neurosim.engine.layout import Machine
 from neurosim.engine.step import (
     LAST,
@@ -30,8 +30,9 @@ from neurosim.image import Ints
 from neurosim.kernel import draw32, inner, kernel, stream_key
 from neurosim.ops import Op, Phase, Unit
 
-if TYPE_CHECKING:  # `rule` is any rule; it is bound before this file is executed
+if TYPE_CHECKING:  # any rule and any neuron; they are bound before this file is executed
     from neurosim.learning import desire_bp as rule
+    from neurosim.neuron import lif as neuron
 
 __all__ = ["Bench", "run_batch"]
 
@@ -54,6 +55,44 @@ class Bench(NamedTuple):
     trace: Ints  # [steps + 1, n]
     credit: Ints  # [n]
     busy: Ints  # [cores, 2] cycles of the learning units, and the part that waits for banks
+
+
+@inner
+def layer(
+    act: Activity,
+    q: int,
+    weights: NDArray[np.int16],
+    base: int,
+    acc: NDArray[np.int32],
+    amplitude: int,
+    hw: Any,
+) -> None:
+    """Population q + 1 over all steps: integrates slots 0..steps-1 of population q, fires in slots 1..steps."""
+    start, post = act.start[q + 1], act.start[q + 2] - act.start[q + 1]
+    act.number[q + 1, 0] = 0
+    for t in range(hw.steps):
+        acc[:post] = 0
+        add_rows(acc, weights, base, post, act.spike[q, t], act.number[q, t])
+        fired_list = act.spike[q + 1, t + 1]
+        n = 0
+        for j in range(post):
+            drive = np.int64(acc[j])
+            if amplitude != 256:
+                drive = (drive * amplitude) >> 8
+            value, fired = neuron.step(
+                act.membrane[start + j],
+                drive,
+                act.keep[start + j],
+                hw.threshold,
+                hw.leak_shift,
+                hw.membrane_bits,
+            )
+            act.membrane[start + j] = value
+            fired_list[n] = j  # written always, kept only if it fired: no branch to mispredict
+            n += fired
+            act.train[start + j] |= np.int64(fired) << (t + 1)
+            act.fired[start + j] += fired
+        act.number[q + 1, t + 1] = n
 
 
 @inner

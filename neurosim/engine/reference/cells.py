@@ -17,7 +17,7 @@ from neurosim.engine.reference.packet import Packet
 from neurosim.engine.reference.terminal import Item
 from neurosim.image import Image, Ints, State
 from neurosim.kernel import draw32, stream_key
-from neurosim.neuron import accumulate, bernoulli, lif
+from neurosim.neuron import accumulate, bernoulli
 from neurosim.ops import Op
 
 __all__ = ["Cells", "Slice"]
@@ -121,7 +121,7 @@ class Cells:
             amplitude = int(self.image.amplitude[p - 1])
             if self.learn and amplitude != 256:
                 drive = drive * amplitude >> 8
-            membrane, hit = lif.step(
+            membrane, hit = self.image.neuron.step(
                 int(self.membrane[p][j]),
                 drive,
                 int(self.keep[p][j]),
