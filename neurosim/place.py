@@ -203,9 +203,9 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
     row = (core.synapse.words - 1).bit_length() + (core.neuron.entries - 1).bit_length()  # address, length
     need = row + card.axon_bits
     if need > core.axon.entry_bits:
-        have = core.axon.entry_bits
         problems.append(
-            f"axon entry: row address, row length and history take {need} bits, core.axon.entry_bits is {have}"
+            f"axon entry: row address, row length and history take {need} bits, "
+            f"core.axon.entry_bits is {core.axon.entry_bits}"
         )
     if problems:
         raise PlacementError("\n".join(problems))

@@ -37,7 +37,9 @@ def load(package: str, name: str, kind: str) -> ModuleType:
 def _load_file(path: Path, kind: str) -> ModuleType:
     if not path.is_file():
         raise ConfigError(f"{kind}: expected a Python file, found nothing at {path}")
-    name = f"neurosim_{kind}_file.{path.stem}"  # the plug-in's name is what follows the last dot
+    package = f"neurosim_{kind}_file"
+    sys.modules.setdefault(package, ModuleType(package))  # compiled code is pickled by the names of its types
+    name = f"{package}.{path.stem}"  # the plug-in's name is what follows the last dot
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigError(f"{kind}: {path} cannot be imported")

@@ -5,6 +5,7 @@ the package: the integer kernels and the engines are held against it. `tests/sil
 recorded vectors of the authors' algorithm.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
+
+Encoder = Callable[[NDArray[np.uint8], int], NDArray[np.bool_]]
 
 STEPS = 20
 TARGET = 16  # steps - margin
@@ -30,7 +33,7 @@ class Sample:
     margin: float  # smallest distance of a membrane or error sum from its threshold
 
 
-def encode(values: NDArray[np.uint8], steps: int = STEPS) -> NDArray[np.bool_]:
+def encode(values: NDArray[np.uint8], steps: int) -> NDArray[np.bool_]:
     """Spikes bool[steps + 1, inputs] of the pixel accumulators (A.5, integers); the last slot is empty."""
     total = np.zeros(len(values), np.int64)
     spikes = np.zeros((steps + 1, len(values)), bool)
@@ -38,6 +41,18 @@ def encode(values: NDArray[np.uint8], steps: int = STEPS) -> NDArray[np.bool_]:
         total += values
         spikes[t] = total >= 255
         total[spikes[t]] -= 255
+    return spikes
+
+
+def encode_float32(values: NDArray[np.uint8], steps: int) -> NDArray[np.bool_]:
+    """The same as the authors compute it: float32 sums of value / 255."""
+    total = np.zeros(len(values), np.float32)
+    share = values.astype(np.float32) / np.float32(255)
+    spikes = np.zeros((steps + 1, len(values)), bool)
+    for t in range(steps):
+        total += share
+        spikes[t] = total >= 1
+        total[spikes[t]] -= np.float32(1)
     return spikes
 
 
@@ -85,9 +100,11 @@ def credit(pre: NDArray[np.bool_], post: NDArray[np.bool_]) -> Floats:
     return total
 
 
-def forward(weights: list[Floats], values: NDArray[np.uint8], steps: int = STEPS) -> Sample:
+def forward(
+    weights: list[Floats], values: NDArray[np.uint8], encoder: Encoder = encode, steps: int = STEPS
+) -> Sample:
     """All layers; no desires."""
-    spikes, margin = [encode(values, steps)], np.inf
+    spikes, margin = [encoder(values, steps)], np.inf
     for matrix in weights:
         fired, near = fire(matrix, spikes[-1])
         spikes.append(fired)
@@ -95,9 +112,11 @@ def forward(weights: list[Floats], values: NDArray[np.uint8], steps: int = STEPS
     return Sample(spikes, [s.sum(axis=0) for s in spikes], [], margin)
 
 
-def train(weights: list[Floats], values: NDArray[np.uint8], label: int, lr: float) -> Sample:
+def train(
+    weights: list[Floats], values: NDArray[np.uint8], label: int, lr: float, encoder: Encoder = encode
+) -> Sample:
     """One sample; changes `weights` (post, pre) in place, after all desires are known."""
-    sample = forward(weights, values)
+    sample = forward(weights, values, encoder)
     symbols = [output_symbols(sample.counts[-1], label)]
     for layer in range(len(weights) - 1, 0, -1):
         sums = error_sums(weights[layer], sample.counts[layer + 1], symbols[0])

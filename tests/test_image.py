@@ -186,8 +186,13 @@ def test_weights_that_are_no_numbers_are_refused(bad: float) -> None:
 
 
 def test_wide_weights_take_32_bits() -> None:
-    wide = put("core.synapse.weight_bits=32", "core.synapse.weight_fraction_bits=24", "core.accumulator.bits=40",
-               "core.neuron.membrane_bits=40", "core.learning.error_bits=40", "core.neuron.word_bits=128")  # fmt: skip
+    wide = put(
+        "core.synapse.weight_bits=32",
+        "core.synapse.weight_fraction_bits=24",
+        "core.accumulator.bits=40",
+        "core.neuron.membrane_bits=40",
+        "core.learning.error_bits=40",
+    )
     state = wide.new_state(3)
     assert state.weights.dtype == np.int32
     for mine, back in zip(wide.random_weights(3), wide.weights(state), strict=True):

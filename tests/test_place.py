@@ -16,13 +16,15 @@ from neurosim.learning import desire_bp
 from neurosim.network import mlp
 from neurosim.occupancy import capacity
 from neurosim.ops import Op
-from neurosim.place import core_order, formats, occupancy, partition, place
+from neurosim.place import formats, homes, occupancy, partition, place, snake
 from neurosim.routing import xy
 from neurosim.tables import slice_cores
 
 PAPER = (784, 1600, 800, 10)
 FASHION = (784, 1000, 100, 10)
 DEFAULT = (784, 512, 10)
+# The cases by hand: 512 KiB hold 65,536 words of four weights, that is 334 neurons with 784 inputs.
+HALF = "core.synapse.capacity_kib=512"
 
 
 def put(sizes: tuple[int, ...], chip: str = "mesh16", *overrides: str, **options: Any) -> Image:
@@ -33,21 +35,36 @@ def put(sizes: tuple[int, ...], chip: str = "mesh16", *overrides: str, **options
 # ---- who lies where ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("chip", ["mesh16", "mesh64"])
-@pytest.mark.parametrize(("sizes", "cores"), [(PAPER, 12), (FASHION, 7), (DEFAULT, 4)])
-def test_the_networks_of_the_paper_fit(chip: str, sizes: tuple[int, ...], cores: int) -> None:
+@pytest.mark.parametrize(
+    ("chip", "sizes", "cores"),
+    [
+        # 1 MiB holds 131,072 words of four weights: 668 neurons with 784 inputs, 327 with 1600.
+        ("mesh16", PAPER, [0, 4, 5, 6, 8, 9, 10, 12]),
+        ("mesh64", PAPER, [0, 8, 9, 10, 16, 17, 18, 24]),
+        ("mesh16", FASHION, [0, 4, 5, 8, 12]),
+        ("mesh64", FASHION, [0, 8, 9, 16, 24]),
+        ("mesh16", DEFAULT, [0, 4, 8]),
+    ],
+)
+def test_the_networks_of_the_paper_fit(chip: str, sizes: tuple[int, ...], cores: list[int]) -> None:
     rows = occupancy(mlp(sizes), load_chip(chip))
-    assert sum(bool(row.parts) for row in rows) == cores
-    # 512 KiB hold 65,536 words of four weights: 334 neurons with 784 inputs, 163 with 1600.
-    assert put(sizes, chip).slices.core.tolist() == core_order(load_chip(chip))[:cores]
+    assert [row.core for row in rows if row.parts] == cores
+    assert put(sizes, chip).slices.core.tolist() == cores
 
 
-def test_cores_follow_a_snake_of_neighbours() -> None:
+def test_the_snake_goes_from_neighbour_to_neighbour() -> None:
     chip = load_chip("mesh16")
-    order = core_order(chip)
+    order = snake(chip)
     assert order[:9] == [0, 1, 2, 3, 7, 6, 5, 4, 8]
     assert sorted(order) == list(range(16))
     assert all(chip.noc.adjacent(a, b) for a, b in zip(order[:-1], order[1:], strict=True))
+
+
+def test_rows_of_their_own_as_long_as_there_are_enough() -> None:
+    chip = load_chip("mesh16")
+    assert homes(chip, [1, 5, 1]) == [[0], [4, 5, 6, 7, 8], [12]]
+    assert homes(chip, [1, 5, 5, 1]) == [[0], [1, 2, 3, 7, 6], [5, 4, 8, 9, 10], [11]]
+    assert homes(chip, [16]) == [list(range(16))]
 
 
 @given(st.lists(st.integers(1, 120), min_size=2, max_size=5), st.data())
@@ -80,13 +97,13 @@ def test_every_neuron_lies_on_exactly_one_core_that_has_room(sizes: list[int], d
 
 
 def test_occupancy_by_hand() -> None:
-    rows = occupancy(mlp(DEFAULT), load_chip("mesh16"))
+    rows = occupancy(mlp(DEFAULT), load_chip("mesh16", [HALF]))
     assert rows[0].parts == ("input[0:784]",)
-    assert rows[1].parts == ("hidden1[0:256]",)
-    assert rows[1].used == (256, 784 * 64, 784, 2)
-    assert rows[1].offered == (1024, 65536, 2048, 4096)
-    assert rows[3].used == (10, 512 * 3, 512, 2)  # ten weights take three words
-    assert rows[4].parts == () and rows[4].used == (0, 0, 0, 0)
+    assert rows[4].parts == ("hidden1[0:256]",)
+    assert rows[4].used == (256, 784 * 64, 784, 2)
+    assert rows[4].offered == (1024, 65536, 2048, 4096)
+    assert rows[8].used == (10, 512 * 3, 512, 2)  # ten weights take three words
+    assert rows[1].parts == () and rows[1].used == (0, 0, 0, 0)
 
 
 def test_populations_share_cores_if_there_are_too_few() -> None:
@@ -167,13 +184,11 @@ def test_one_neuron_more_is_too_many() -> None:
 
 
 def test_route_tables_overflow_without_multicast() -> None:
-    sizes, few = (784, 512, 600, 10), ("noc.multicast=false", "core.packetiser.route_entries=2")
-    with pytest.raises(
-        PlacementError, match=r"core 1: 3 route entries needed, core.packetiser.route_entries is 2"
-    ):
+    sizes, few = (784, 512, 600, 10), ("noc.multicast=false", "core.packetiser.route_entries=2", HALF)
+    with pytest.raises(PlacementError, match=r"core 4: 3 route entries needed, core.packetiser.route_entries is 2"):
         put(sizes, "mesh16", *few)
-    put(sizes, "mesh16", "noc.multicast=false", "core.packetiser.route_entries=3")
-    put(sizes, "mesh16", "core.packetiser.route_entries=2")  # one multicast entry and one for the way back
+    put(sizes, "mesh16", HALF, "noc.multicast=false", "core.packetiser.route_entries=3")
+    put(sizes, "mesh16", HALF, "core.packetiser.route_entries=2")  # one multicast entry and one for the way back
 
 
 # ---- ranges -----------------------------------------------------------------------------------------------
@@ -295,10 +310,8 @@ def follow(ports: np.ndarray, start: int, chip: Chip) -> list[int]:
 
 @pytest.mark.parametrize("multicast", ["true", "false"])
 @pytest.mark.parametrize("sizes", [PAPER, FASHION, (784, 512, 600, 10)])
-def test_a_spike_reaches_every_core_of_the_next_population_once(
-    sizes: tuple[int, ...], multicast: str
-) -> None:
-    chip = load_chip("mesh16", [f"noc.multicast={multicast}"])
+def test_a_spike_reaches_every_core_of_the_next_population_once(sizes: tuple[int, ...], multicast: str) -> None:
+    chip = load_chip("mesh16", [HALF, f"noc.multicast={multicast}"])
     image = place(mlp(sizes), chip, desire_bp)
     table = image.slices
     for s, core in enumerate(table.core):
@@ -322,9 +335,9 @@ def test_the_first_sets_lead_from_anywhere_to_one_node(chip: str) -> None:
 def test_dead_links_on_a_way_are_named() -> None:
     with pytest.raises(
         PlacementError,
-        match="xy routing from core 0 to core 1 needs the link 0-1, which noc.dead_links declares dead",
+        match="xy routing from core 0 to core 4 needs the link 0-4, which noc.dead_links declares dead",
     ):
-        put(DEFAULT, "mesh16", "noc.dead_links=[[0, 1]]")
+        put(DEFAULT, "mesh16", "noc.dead_links=[[0, 4]]")
     put(DEFAULT, "mesh16", "noc.dead_links=[[12, 13]]")
 
 
@@ -357,14 +370,13 @@ def links_used(image: Image, chip: Chip) -> set[frozenset[int]]:
 @pytest.mark.parametrize("router", [0, 4, 12])
 @pytest.mark.parametrize("sizes", [DEFAULT, FASHION])
 def test_exactly_the_dead_links_on_a_way_are_refused(sizes: tuple[int, ...], router: int) -> None:
-    """With the host at router 4, the link 1-5 carries nothing but learning rates."""
     host = f"host.router={router}"
-    chip = load_chip("mesh16", [host])
+    chip = load_chip("mesh16", [HALF, host])
     used = links_used(place(mlp(sizes), chip, desire_bp), chip)
     for a in range(16):
         for b in (a + 1, a + 4):
             if b < 16 and chip.noc.adjacent(a, b):
-                overrides = [host, f"noc.dead_links=[[{b}, {a}]]"]
+                overrides = [HALF, host, f"noc.dead_links=[[{b}, {a}]]"]
                 if frozenset((a, b)) in used:
                     with pytest.raises(PlacementError, match=f"needs the link ({a}-{b}|{b}-{a})"):
                         put(sizes, "mesh16", *overrides)
@@ -372,18 +384,24 @@ def test_exactly_the_dead_links_on_a_way_are_refused(sizes: tuple[int, ...], rou
                     put(sizes, "mesh16", *overrides)
 
 
+def test_a_link_that_carries_nothing_but_learning_rates_counts() -> None:
+    """From the host at router 12 to core 5: over 13 and 9, where neither pixels nor spikes pass."""
+    with pytest.raises(PlacementError, match="from core 12 to core 5 needs the link 12-13"):
+        put(DEFAULT, "mesh16", HALF, "host.router=12", "noc.dead_links=[[12, 13]]")
+
+
 # ---- tables -----------------------------------------------------------------------------------------------
 
 
 def test_slices_by_hand() -> None:
-    table = put(DEFAULT).slices
-    assert table.core.tolist() == [0, 1, 2, 3]
+    table = put(DEFAULT, "mesh16", HALF).slices
+    assert table.core.tolist() == [0, 4, 5, 8]
     assert table.population.tolist() == [0, 1, 1, 2]
     assert table.first.tolist() == [0, 0, 256, 0]
     assert table.size.tolist() == [784, 256, 256, 10]
     assert table.words.tolist() == [0, 64, 64, 3]
     assert table.ptr.tolist() == [0, 1, 3, 4]
-    assert table.core_ptr.tolist() == [0, 1, 2, 3, *[4] * 13]
+    assert table.core_ptr.tolist() == [0, 1, 1, 1, 1, 2, 3, 3, 3, *[4] * 8]
 
 
 def test_the_sweep_of_a_shared_core_goes_by_population() -> None:
@@ -393,7 +411,7 @@ def test_the_sweep_of_a_shared_core_goes_by_population() -> None:
 
 
 def test_the_host_sends_every_pixel_once_in_order() -> None:
-    image = put(DEFAULT)
+    image = put(DEFAULT, "mesh16", HALF)
     program = image.program
     assert program.load_first.tolist() == list(range(0, 784, 12))
     assert program.load_size.tolist() == [12] * 65 + [4]
@@ -401,16 +419,16 @@ def test_the_host_sends_every_pixel_once_in_order() -> None:
     # 12 bits of header, 10 of neuron number, 8 a value; flits of 32 bits.
     assert image.kinds.flits[program.load_kind[0]] == -(-(12 + 10 + 96) // 32)
     assert image.kinds.flits[program.load_kind[-1]] == -(-(12 + 10 + 32) // 32)
-    assert program.label_set.tolist() == [3]
-    assert program.rate_set.tolist() == [1, 2, 3]
+    assert program.label_set.tolist() == [8]
+    assert program.rate_set.tolist() == [4, 5, 8]
 
 
 def test_one_spike_at_a_hidden_core() -> None:
     """784-512-10 on mesh16: a row of 256 weights lies in 64 words in 8 banks, 32 lanes add."""
-    kinds = put(DEFAULT).kinds
-    assert kinds.synapse[0, 1] == max(64 // 8, 256 // 32)
-    assert kinds.axon[0, 1] == 1
-    ops = {op.name: int(n) for op, n in zip(Op, kinds.ops[0, 1], strict=True) if n}
+    kinds = put(DEFAULT, "mesh16", HALF).kinds
+    assert kinds.synapse[0, 4] == max(64 // 8, 256 // 32)
+    assert kinds.axon[0, 4] == 1
+    ops = {op.name: int(n) for op, n in zip(Op, kinds.ops[0, 4], strict=True) if n}
     assert ops == {
         "AXON_READ": 1,
         "SYNAPSE_READ": 64,
@@ -418,12 +436,12 @@ def test_one_spike_at_a_hidden_core() -> None:
         "ACCUMULATOR_READ": 256,
         "ACCUMULATOR_WRITE": 256,
     }
-    assert kinds.learn_ops[0, 1, Op.AXON_WRITE] == 1
-    assert not kinds.ops[0, 4].any()
+    assert kinds.learn_ops[0, 4, Op.AXON_WRITE] == 1
+    assert not kinds.ops[0, 1].any()
 
 
 def test_errors_travel_as_desires_from_one_core_and_as_sums_from_several() -> None:
-    image = put((784, 512, 600, 10))
+    image = put((784, 512, 600, 10), "mesh16", HALF)
     assert image.whole.tolist() == [False, False, True]
     kinds, projections = image.kinds, 3
     assert kinds.flits[projections + 2] == 1  # 12 + 10 + 2 bits

@@ -1,5 +1,6 @@
 """Plug-ins: by name, by file, and what is said when there is none."""
 
+import pickle
 import sys
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def test_a_file_is_loaded_under_its_own_name(tmp_path: Path) -> None:
     assert module.NUMBER == 42
     assert module.__name__.rpartition(".")[2] == "mine"
     assert module.__file__ == str(path)
+
+
+def test_types_of_a_file_can_be_pickled(tmp_path: Path) -> None:
+    """numba's disk cache pickles the types of arguments, such as a rule's Constants."""
+    path = tmp_path / "mine.py"
+    path.write_text("from typing import NamedTuple\nclass Constants(NamedTuple):\n    a: int\n")
+    module = plugin.load("neurosim.learning", str(path), "rule")
+    assert pickle.loads(pickle.dumps(module.Constants)) is module.Constants
 
 
 def test_no_file(tmp_path: Path) -> None:
