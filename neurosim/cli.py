@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 ENGINES = ("compiled", "reference")
-ENCODERS = ("accumulate", "bernoulli")
+ENCODERS = ("accumulate", "bernoulli", "accumulate_float32")
 # Options that say what a run is; `--resume RUN` takes them from the run directory.
 _WHAT = (
     *("chip", "network", "rule", "dataset", "encoder", "neuron", "train", "test", "epochs", "seed"),

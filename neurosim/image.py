@@ -50,7 +50,7 @@ class Hardware(NamedTuple):
     steps: int
     threshold: int
     leak_shift: int
-    encoder: int  # 0 accumulate, 1 bernoulli
+    encoder: int  # number in network.ENCODERS
     random_bits: int  # per written weight, 0 with rounding to nearest
 
 
@@ -118,6 +118,7 @@ class Image:
     program: Program
     whole: NDArray[np.bool_]  # [projections]: the post population lies on one core
     drop: Ints  # [populations]: a neuron is silenced if a random byte lies below this
+    trains: Ints  # [256] stored spike trains (accumulate_float32)
     amplitude: Ints  # [populations]: spike amplitude / 256 while learning (1 / (1 - dropout))
     neuron: ModuleType  # soma circuit of all populations but the input
     rule: ModuleType

@@ -7,7 +7,7 @@ from neurosim.errors import ConfigError
 
 __all__ = ["ENCODERS", "Network", "Population", "Projection", "mlp", "parse_sizes"]
 
-ENCODERS = ("accumulate", "bernoulli")
+ENCODERS = ("accumulate", "bernoulli", "accumulate_float32")
 
 
 @dataclass(frozen=True)

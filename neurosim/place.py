@@ -11,7 +11,7 @@ from neurosim.errors import ConfigError, PlacementError
 from neurosim.image import Image
 from neurosim.learning import Formats
 from neurosim.network import ENCODERS, Network
-from neurosim.neuron import load_neuron
+from neurosim.neuron import accumulate_float32, load_neuron
 from neurosim.occupancy import EMPTY, RESOURCES, Demand, capacity, slice_demand
 from neurosim.tables import Part, hardware, kinds, program, routes, slice_table
 
@@ -260,6 +260,7 @@ def place(
         program=program(network, chip, slices, kind_table),
         whole=np.array([np.sum(slices.population == q + 1) == 1 for q in range(len(sizes) - 1)]),
         drop=np.array(drop, np.int64),
+        trains=accumulate_float32.spike_trains(settings.steps),
         amplitude=np.array([round(65536 / (256 - d)) for d in drop], np.int64),
         neuron=load_neuron(network.populations[-1].neuron),
         rule=rule,

@@ -27,6 +27,9 @@ class Batch:
         n = len(self.values)
         if self.values.dtype != np.uint8 or self.values.ndim != 2:
             raise ValueError(f"values: expected uint8[n, inputs], got {self.values.dtype}{self.values.shape}")
+        for name, array in (("labels", self.labels), ("rates", self.rates)):
+            if array.dtype != np.int64:
+                raise ValueError(f"{name}: expected int64, got {array.dtype}")
         if self.labels.shape != (n,) or self.rates.shape != (n,):
             raise ValueError(
                 f"labels and rates: expected {n} each, got {self.labels.shape} and {self.rates.shape}"

@@ -13,8 +13,13 @@ ENGINES = ("compiled", "reference")
 def simulate(image: Image, state: State, batch: Batch, engine: str = "compiled", record: bool = False) -> Run:
     """Present `batch` to the chip; changes `state` (weights, router pointers, clock).
 
-    `record` keeps every event. Raises ConfigError for an unknown engine, SimulationError for a deadlock.
+    `record` keeps every event. Raises ConfigError for an unknown engine or values of another number than the
+    network has inputs, SimulationError for a deadlock.
     """
+    if batch.values.shape[1] != image.sizes[0]:
+        raise ConfigError(
+            f"batch.values: expected {image.sizes[0]} values a sample, got {batch.values.shape[1]}"
+        )
     if engine == "compiled":
         from neurosim.engine import compiled
 

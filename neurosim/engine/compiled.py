@@ -60,7 +60,8 @@ def _bench(image: Image, module: ModuleType) -> Any:
     def zeros(*shape: int) -> Ints:
         return np.zeros(shape, np.int64)
 
-    wide = image.formats.weight_bits > 16
+    most = int(np.max(image.sizes[:-1])) * max(-image.weight_limits[0], image.weight_limits[1])
+    wide = most >= 2**31  # a sum might not fit in 32 bits
     return module.Bench(
         np.zeros(n, np.int64 if wide else np.int32), zeros(n), zeros(n), zeros(image.hardware.banks), zeros(n),
         zeros(n), zeros(n), zeros(n), zeros(steps + 1, n), zeros(n), zeros(image.hardware.cores, 2),
@@ -95,7 +96,7 @@ def run(
     cycles = np.zeros(samples, np.int64)
     # Copies: a read-only array is another type to numba, and would be compiled for once more.
     module.run_batch(
-        m, new_activity(image.sizes, hw.steps), _bench(image, module), state.weights, image.offsets,
+        m, new_activity(image.sizes, hw.steps, image.trains), _bench(image, module), state.weights, image.offsets,
         image.whole, image.drop, image.amplitude, batch.values.copy(), batch.labels.copy(), state.seed, batch.first,
         batch.rates.copy(), batch.learn, image.constants, counts, membranes, cycles,
     )  # fmt: skip

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from neurosim.image import Ints
 from neurosim.kernel import draw32, inner, stream_key
-from neurosim.neuron import accumulate, bernoulli
+from neurosim.neuron import accumulate, accumulate_float32, bernoulli
 
-__all__ = ["ENCODE", "KEEP", "Activity", "add_rows", "encode", "new_activity", "silence"]
+__all__ = ["ACCUMULATE", "BERNOULLI", "ENCODE", "KEEP", "Activity", "add_rows", "encode", "new_activity", "silence"]
 
 KEEP, ENCODE = 1, 2  # numbers of the random streams
+ACCUMULATE, BERNOULLI, ACCUMULATE_FLOAT32 = range(3)  # network.ENCODERS
 
 
 class Activity(NamedTuple):
@@ -28,17 +29,18 @@ class Activity(NamedTuple):
     symbol: Ints  # [neurons] error symbol
     membrane: Ints  # [neurons]
     spike: Ints  # [populations, steps + 1, largest population] lists of the neurons that fired in a slot
+    trains: Ints  # [256] stored spike trains of the input neurons (accumulate_float32)
     number: Ints  # [populations, steps + 1] length of each list
 
 
-def new_activity(sizes: Ints, steps: int) -> Activity:
+def new_activity(sizes: Ints, steps: int, trains: Ints) -> Activity:
     """Silent neurons."""
     start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     n = int(start[-1])
     shape = (len(sizes), steps + 1)
     train, fired, keep, symbol, membrane = (np.zeros(n, np.int64) for _ in range(5))
     spike = np.zeros((*shape, int(np.max(sizes))), np.int64)
-    return Activity(start, train, fired, keep, symbol, membrane, spike, np.zeros(shape, np.int64))
+    return Activity(start, train, fired, keep, symbol, membrane, spike, trains.copy(), np.zeros(shape, np.int64))
 
 
 @inner
@@ -68,10 +70,12 @@ def encode(act: Activity, values: NDArray[np.uint8], hw: Any, seed: int, tick: i
             value = np.int64(values[i])
             if value == 0:
                 continue
-            if hw.encoder == 0:
+            if hw.encoder == ACCUMULATE:
                 act.membrane[i], fired = accumulate.step(act.membrane[i], value)
-            else:
+            elif hw.encoder == BERNOULLI:
                 fired = bernoulli.step(value, np.int64(draw32(key, i) & np.uint32(255)))
+            else:
+                fired = accumulate_float32.step(act.trains[value], t)
             if fired == 1 and act.keep[i] == 1:
                 spikes[n] = i
                 n += 1

@@ -4,7 +4,7 @@ import numpy as np
 
 from neurosim.engine.contract import step_cycles
 from neurosim.engine.forest import run_alone
-from neurosim.engine.forward import Activity
+from neurosim.engine.forward import BERNOULLI, Activity
 from neurosim.engine.layout import Machine
 from neurosim.engine.network import run_packets
 from neurosim.image import Ints
@@ -234,7 +234,8 @@ def forward_step(m: Machine, act: Activity, slot: int, learn: bool, drop: Ints) 
             counts[Op.NEURON_WRITE.value] += size
             if p == 0:
                 counts[Op.ENCODE.value] += size
-                counts[Op.RANDOM_BIT.value] += 8 * size * hw.encoder
+                if hw.encoder == BERNOULLI:
+                    counts[Op.RANDOM_BIT.value] += 8 * size
             else:
                 counts[Op.SOMA_UPDATE.value] += size
                 counts[Op.ACCUMULATOR_READ.value] += size

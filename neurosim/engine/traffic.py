@@ -88,7 +88,7 @@ def _bare_image(hw: Hardware, longest: int) -> Image:
     )
     program = Program(none, none, none, none, none, none, 0)
     none_module, formats = ModuleType("none"), Formats(16, 0, 16, 8, 0, 16, 0, 8, False)
-    return Image("bare network", hw, np.ones(1, np.int64), slices, ports, kinds, program, np.zeros(0, bool), none,
+    return Image("bare network", hw, np.ones(1, np.int64), slices, ports, kinds, program, np.zeros(0, bool), none, none,
                  none, none_module, none_module, (), formats, (0, 0))  # fmt: skip
 
 

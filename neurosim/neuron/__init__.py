@@ -1,6 +1,6 @@
 """Soma circuits: one file per neuron.
 
-An input neuron (`accumulate`, `bernoulli`) is driven by a value that the host wrote. Every other neuron is a
+An input neuron (`INPUTS`) is driven by a value that the host wrote. Every other neuron is a
 module with ``STATE``, the words it keeps, and one kernel
 ``step(membrane, drive, keep, threshold, leak_shift, bits) -> (membrane, fired)``.
 """
@@ -12,7 +12,7 @@ from neurosim.errors import ConfigError
 
 __all__ = ["INPUTS", "load_neuron"]
 
-INPUTS = ("accumulate", "bernoulli")
+INPUTS = ("accumulate", "bernoulli", "accumulate_float32")
 
 
 def load_neuron(name: str) -> ModuleType:

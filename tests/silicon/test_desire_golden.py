@@ -1,9 +1,8 @@
 """Recorded vectors of desire back-propagation in float32: 16 samples through 30-40-24-5, learning rate 1e-3.
 
-The vectors were made with the authors' input encoder in float32 arithmetic. The chip's input neuron adds
-integers; it fires one slot earlier at three of the 256 pixel values, two of 30 pixels here at most. So the
-chip is given the recorded input spikes; with its own encoder it is held against the float oracle, which
-reproduces the vectors.
+The vectors were made with the authors' input encoder in float32 arithmetic, so the chip replays them with the
+input neuron `accumulate_float32`. Its ordinary input neuron adds integers and fires one slot earlier at three of
+the 256 pixel values; with that it is held against the float oracle, which reproduces the vectors.
 """
 
 from pathlib import Path
@@ -59,8 +58,8 @@ def test_where_the_float_encoder_and_the_accumulator_differ() -> None:
 
 @pytest.mark.parametrize("engine", ["reference", "compiled"])
 def test_the_chip_follows_the_vectors(engine: str) -> None:
-    image = wide.put(tuple(int(n) for n in GOLDEN["sizes"]))
-    run, state = wide.train(image, INITIAL, GOLDEN["X"], GOLDEN["Y"], LR, engine, wide.TRAINS)
+    image = wide.put(tuple(int(n) for n in GOLDEN["sizes"]), encoder="accumulate_float32")
+    run, state = wide.train(image, INITIAL, GOLDEN["X"], GOLDEN["Y"], LR, engine)
     assert np.array_equal(run.output_counts, GOLDEN["counts"])
     for mine, final in zip(image.weights(state), FINAL, strict=True):
         assert np.abs(mine - final).max() < 1e-6  # asked for: 1e-5

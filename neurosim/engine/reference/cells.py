@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.engine.contract import bank_cycles, ceil_div
+from neurosim.engine.forward import ACCUMULATE, BERNOULLI
 from neurosim.engine.reference.book import Book
 from neurosim.engine.reference.packet import Packet
 from neurosim.engine.reference.terminal import Item
 from neurosim.image import Image, Ints, State
 from neurosim.kernel import draw32, stream_key
-from neurosim.neuron import accumulate, bernoulli
+from neurosim.neuron import accumulate, accumulate_float32, bernoulli
 from neurosim.ops import Op
 
 __all__ = ["Cells", "Slice"]
@@ -140,9 +141,12 @@ class Cells:
     def encode(self, core: int, j: int, slot: int) -> bool:
         """One input neuron in one step."""
         value = int(self.values[j])
-        if self.image.hardware.encoder == 0:
+        kind = self.image.hardware.encoder
+        if kind == ACCUMULATE:
             self.membrane[0][j], fired = accumulate.step(int(self.membrane[0][j]), value)
             return bool(fired)
+        if kind != BERNOULLI:
+            return bool(accumulate_float32.step(int(self.image.trains[value]), slot))
         self.book.count(core, Op.RANDOM_BIT, 8)
         byte = int(draw32(stream_key(self.seed, ENCODE, self.tick, slot), j)) & 255
         return bool(bernoulli.step(value, byte))
