@@ -72,7 +72,7 @@ def test_another_machine_has_another_digest(other: Image) -> None:
 @pytest.mark.parametrize("name", [f.name for f in fields(Image)])
 def test_every_number_counts(name: str) -> None:
     value = getattr(IMAGE, name)
-    if name == "rule":
+    if name in ("rule", "neuron"):
         return
     for changed in changes(value):
         assert replace(IMAGE, **{name: changed}).digest() != IMAGE.digest()

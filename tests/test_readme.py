@@ -81,14 +81,15 @@ def test_a_chip_is_one_file(tmp_path: Path) -> None:
     assert "chip wide: valid, 2 cores" in done.output
 
 
-def test_a_neuron_is_one_file(tmp_path: Path) -> None:
-    file = tmp_path / "hard.py"
-    file.write_text(named("hard.py"))
+def test_a_neuron_is_one_file_and_both_engines_take_it(tmp_path: Path) -> None:
+    (tmp_path / "hard.py").write_text(named("hard.py"))
+    network = ns.mlp((4, 2), neuron=str(tmp_path / "hard.py"))
     settings = desire_bp.Settings(steps=4, margin=1)
-    image = ns.place(ns.mlp((4, 2), neuron=str(file)), ns.load_chip("tiny"), ns.load_rule("desire_bp"), settings)
+    image = ns.place(network, ns.load_chip("tiny"), ns.load_rule("desire_bp"), settings)
     batch = ns.Batch(np.array([[255, 0, 0, 0]], np.uint8), np.array([0]), 0, np.array([0]), False)
     state = image.new_state(0, [np.array([[1.5, 0, 0, 0], [0.5, 0, 0, 0]])])
-    run = ns.simulate(image, state, batch, "reference")
+    assert verify(image, state, batch) is None
+    run = ns.simulate(image, state, batch)
     # Neuron 0 fires in each of four steps and starts again from zero; neuron 1 gets 4096, 7168, 9472: fires,
     # then 4096 (with the soft reset 1280 would remain, and 5056 at the end).
     assert run.output_counts.tolist() == [[4, 1]]

@@ -1,0 +1,275 @@
+"""Break every rule of the timing contract once, on purpose, and see the agreement tests fail.
+
+`python -m tests.agreement.mutants [word]` applies each mutant (whose name, rule or file contains the word) to
+a copy of the package and runs a few agreement examples there, without compilation. Prints a table; exits with
+1 if a mutant survives. The rules are those of docs/decisions/0001-machine.md and specs/router.md section 3.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = 24  # per kind of traffic; most mutants fall at the first few
+CLOCK, ROUTER, TERMINAL = "reference/clock.py", "reference/router.py", "reference/terminal.py"
+CELLS, CHIP = "reference/cells.py", "reference/__init__.py"
+NETWORK, FOREST, STEP, PHASED = "network.py", "forest.py", "step.py", "phased.py"
+
+
+class Mutant(NamedTuple):
+    """Replace `old` by `new` in one file of neurosim/engine (`also`: and there)."""
+
+    name: str
+    rule: str
+    file: str
+    old: str
+    new: str
+    also: tuple[tuple[str, str], ...] = ()
+
+
+MUTANTS = (
+    # Buffers and slots
+    Mutant("freed slot seen two cycles later", "a freed slot is visible in the next cycle", CLOCK,
+           "later(self.bell.env, 1, DELIVER", "later(self.bell.env, 2, DELIVER"),
+    Mutant("freed slot seen at once", "a freed slot is visible in the next cycle", CLOCK,
+           "later(self.bell.env, 1, DELIVER", "later(self.bell.env, 0, DELIVER"),
+    Mutant("axon slot freed at the end", "a slot is freed when its service starts", TERMINAL,
+           "self.router.add_credit(self.port, 2 + hw.credit_cycles)",
+           "self.router.add_credit(self.port, 2 + hw.credit_cycles + cycles)"),
+    Mutant("synapse slot freed at the end", "a slot is freed when its service starts", TERMINAL,
+           "packet = self.rows.take()", "packet = self.rows.items[0]",
+           (("self.add_row(self.node, packet)", "self.add_row(self.node, self.rows.take())"),)),
+    Mutant("spike leaves with its last packet", "a spike leaves its queue at its first packet", TERMINAL,
+           "if number == 0:", "if number == len(self.spikes.items[0].packets) - 1:"),
+    Mutant("packet slot freed by the head", "a packet frees its slot when its tail is sent", TERMINAL,
+           "if number == packet.flits - 1:", "if number == 0:"),
+    Mutant("axon FIFO as deep as a router's", "axon.fifo_flits credits of the local output", CHIP,
+           "Output(self.hw.axon_fifo, send)", "Output(self.hw.buffer_flits, send)"),
+    Mutant("synapse queue one deeper", "synapse.queue_packets", TERMINAL,
+           "Buffer(self.bell, hw.synapse_queue)", "Buffer(self.bell, hw.synapse_queue + 1)"),
+    Mutant("spike queue one deeper", "soma.queue_spikes", TERMINAL,
+           "Buffer(self.bell, hw.spike_queue)", "Buffer(self.bell, hw.spike_queue + 1)"),
+    Mutant("injection queue one deeper", "packetiser.queue_packets", TERMINAL,
+           "Buffer(self.bell, hw.packet_queue)", "Buffer(self.bell, hw.packet_queue + 1)"),
+    Mutant("one credit too many", "buffer_flits counts flits on the wire too", TERMINAL,
+           "self.credits = hw.buffer_flits", "self.credits = hw.buffer_flits + 1"),
+    Mutant("silent neurons wait for a slot too", "only an item that emits needs a spike slot", TERMINAL,
+           "if item.packets:\n                yield from wait(self.bell, lambda: self.spikes.slots > 0)",
+           "yield from wait(self.bell, lambda: self.spikes.slots > 0)\n            if item.packets:"),
+    # Router
+    Mutant("pointer moves without a grant", "the pointer moves only on a grant", ROUTER,
+           "moved = self.grant(requests)\n",
+           "moved = self.grant(requests)\n        for o in self.outputs.keys() - requests.keys():\n"
+           "            self.outputs[o].pointer = (self.outputs[o].pointer + 1) % 5\n"),
+    Mutant("pointer stays on the winner", "the pointer moves to the input after the winner", ROUTER,
+           "output.pointer = (winner + 1) % 5", "output.pointer = winner"),
+    Mutant("ties by port number", "round robin: first request at or after the pointer", ROUTER,
+           "(i - output.pointer) % 5", "i"),
+    Mutant("pointers reset at the barrier", "pointers survive the barrier", CHIP,
+           "        start = int(self.env.now)\n        if sweeps:",
+           "        start = int(self.env.now)\n        for router in self.routers:\n"
+           "            for output in router.outputs.values():\n                output.pointer = 0\n"
+           "        if sweeps:"),
+    Mutant("link credit a cycle early", "credit due at L + 1 + credit_cycles", ROUTER,
+           "hw.link_cycles + 1 + hw.credit_cycles", "hw.link_cycles + hw.credit_cycles"),
+    Mutant("local credit without its delay", "credit of a local output after 2 + credit_cycles", TERMINAL,
+           "2 + hw.credit_cycles)", "2)"),
+    Mutant("source credit a cycle early", "credit of a source after 2 cycles", TERMINAL,
+           "later(self.env, 2, DELIVER, give)", "later(self.env, 1, DELIVER, give)"),
+    Mutant("credit_cycles for sources too", "credit of a source after 2 cycles", TERMINAL,
+           "later(self.env, 2, DELIVER, give)",
+           "later(self.env, 2 + self.image.hardware.credit_cycles, DELIVER, give)"),
+    Mutant("link a cycle short", "a flit is due at t + 1 + L + 1", ROUTER,
+           "link_cycles + 2 if", "link_cycles + 1 if"),
+    Mutant("next front at once", "the next front is visible in the next cycle", ROUTER,
+           "port.front_from = self.now + 1", "port.front_from = self.now"),
+    Mutant("routing delay for every flit", "routing_cycles delay heads only", ROUTER,
+           "(self.image.hardware.routing_cycles if flit.head else 0)", "self.image.hardware.routing_cycles"),
+    Mutant("packets interleave", "a head requests only an output without an owner", ROUTER,
+           "if port.held is None and output.owner is not None:",
+           "if port.held is None and output.owner is not None and not port.fifo[0][0].head:"),
+    Mutant("claims need a credit", "two stages: claims ignore credits", ROUTER,
+           "if port.held is None and self.image.hardware.two_stage:",
+           "if port.held is None and self.image.hardware.two_stage and output.credits > 0:"),
+    Mutant("one copy a cycle", "a multicast flit crosses to all free outputs", ROUTER,
+           "for o in self.wanted(port):", "for o in sorted(self.wanted(port))[:1]:"),
+    # Services
+    Mutant("soma without latency", "a result is queued cycles + latency after the start", TERMINAL,
+           "item.cycles + sweep.latency)", "item.cycles)"),
+    Mutant("synapse without latency", "sums are complete latency_cycles later", TERMINAL,
+           "later(self.env, hw.synapse_latency, FINISH", "later(self.env, 0, FINISH"),
+    Mutant("read-outs without link latency", "the host link has a latency", TERMINAL,
+           "hw.host_latency if host else 0", "0"),
+    Mutant("host sends a packet as one flit", "cycles_per_flit for every flit", CHIP,
+           "packet.flits * self.hw.host_flit_cycles", "self.hw.host_flit_cycles"),
+    Mutant("every flit is looked up", "a flit that is not a tail takes 1 cycle", TERMINAL,
+           "int(kinds.axon[packet.kind, self.node]) if flit.tail else 1",
+           "int(kinds.axon[packet.kind, self.node])"),
+    Mutant("banks share their words evenly", "a row waits for its fullest bank", CELLS,
+           "bank_cycles(fullest, accesses, hw.ports)",
+           "ceil_div(len(words) * accesses, hw.banks * hw.ports)"),
+    Mutant("second port ignored", "a bank has `ports` ports", CELLS,
+           "bank_cycles(fullest, accesses, hw.ports)", "bank_cycles(fullest, accesses, 1)"),
+    Mutant("write without a port", "an update reads and writes each word", CELLS,
+           "self.row_time(s, active, 2, compute)", "self.row_time(s, active, 1, compute)"),
+    # Steps
+    Mutant("barrier a cycle longer", "a step takes its work and the barrier", CHIP,
+           "int(self.env.now) - start, self.hw.barrier,", "int(self.env.now) - start, self.hw.barrier + 1,"),
+    Mutant("ticks ignored", "with ticks a step takes whole periods", CHIP,
+           "self.hw.barrier, self.hw.tick_period)", "self.hw.barrier, 0)"),
+    Mutant("an overrun counts once", "every period beyond the first is an overrun", CHIP,
+           "int(overruns))", "int(overruns > 0))"),
+    Mutant("sums read in the step they arrive in", "accumulators are double-buffered", CELLS,
+           "self.next_sum[q + 1][block] +=", "self.now_sum[q + 1][block] +="),
+    Mutant("step does not wait for copies", "a step ends with its last service", ROUTER,
+           "self.work.enter(len(port.todo) - 1)", "self.work.enter(0)"),
+    # Counting and causes
+    Mutant("one route read a spike", "one count for every access", TERMINAL,
+           "if self.node < self.image.hardware.cores:",
+           "if self.node < self.image.hardware.cores and number == 0:"),
+    Mutant("reads counted when a flit has left", "counted at the moment of service", ROUTER,
+           "self.book.count(self.number, Op.BUFFER_READ)\n            if not self.inputs[i].todo:",
+           "if not self.inputs[i].todo:\n                self.book.count(self.number, Op.BUFFER_READ)"),
+    Mutant("bank waits counted as work", "every cycle has one cause", TERMINAL,
+           "time.serve(self.now, item.cycles, item.conflict)", "time.serve(self.now, item.cycles)"),
+    Mutant("waiting ports not blocked", "a front that did not cross was blocked", ROUTER,
+           "for i in considered:\n            time", "for i in moved:\n            time"),
+    # Learning
+    Mutant("same noise for a whole row", "randomness is hash(seed, unit, tick, index)", CELLS,
+           "int(draw32(key, j)), self.c", "int(draw32(key, 0)), self.c"),
+    Mutant("dropout mask of the first sample", "randomness is hash(seed, unit, tick, index)", CELLS,
+           "stream_key(self.seed, KEEP, self.tick, p)", "stream_key(self.seed, KEEP, 0, p)"),
+    Mutant("trace stepped after the post spike", "trace first, then the post spike of the next slot", CELLS,
+           "            trace = int(rule.on_slot(trace, history >> t & 1, self.c))\n", "",
+           (("                    book.count(s.core, Op.CREDIT_ADD)\n",
+             "                    book.count(s.core, Op.CREDIT_ADD)\n"
+             "            trace = int(rule.on_slot(trace, history >> t & 1, self.c))\n"),)),
+    Mutant("history a slot late", "the axon table stores the slot of the spike", CELLS,
+           "self.history[core, q][i] |= 1 << slot", "self.history[core, q][i] |= 2 << slot"),
+    # The compiled engine
+    Mutant("compiled: spike slot at once", "a freed slot is visible in the next cycle", NETWORK,
+           "& hw.take_mask)] + 1)", "& hw.take_mask)])"),
+    Mutant("compiled: synapse slot at once", "a freed slot is visible in the next cycle", NETWORK,
+           "& hw.row_mask)] + 1)", "& hw.row_mask)])"),
+    Mutant("compiled: source credit a cycle late", "credit of a source after 2 cycles", NETWORK,
+           ".pop_cycle + 2)", ".pop_cycle + 3)"),
+    Mutant("compiled: credit delay forgotten", "credit due at L + 1 + credit_cycles", NETWORK,
+           ".pop_cycle + hw.link_cycles + 1 + hw.credit_cycles", ".pop_cycle + hw.link_cycles + 1"),
+    Mutant("compiled: claims do not wake", "two stages: the owner may cross in the next cycle", NETWORK,
+           "if waiting > 0 and (requests != 0 or claims != 0):", "if waiting > 0 and requests != 0:"),
+    Mutant("compiled: two meeting sources left alone", "whoever meets is arbitrated", FOREST,
+           "if len(met) > 1 for", "if len(met) > 2 for"),
+    Mutant("compiled: meeting only at inputs", "whoever meets is arbitrated", FOREST,
+           "places.add(-1 - (q // 5 * 5 + output))", "pass"),
+    Mutant("compiled: lone fronts at once", "an input crosses one flit a cycle", FOREST,
+           "port.last = port.front_from = latest + 1",
+           "port.last = latest + 1\n        port.front_from = latest"),
+    Mutant("compiled: sweep ends without latency", "a step ends with its last service", STEP,
+           "return free + node.latency", "return free"),
+    Mutant("compiled: one stream for all projections", "randomness is hash(seed, unit, tick, index)", PHASED,
+           "stream_key(seed, ROUND + q, tick, i)", "stream_key(seed, ROUND, tick, i)"),
+)  # fmt: skip
+
+
+def main(words: list[str]) -> int:
+    """Try the mutants; the number of survivors."""
+    chosen = [m for m in MUTANTS if all(word in f"{m.name} {m.rule} {m.file}" for word in words)]
+    for mutant in chosen:
+        apply(mutant, ROOT / "neurosim" / "engine")
+    print(f"{'mutant':42}  {'file':22}  {'verdict':9} {'s':>4}  rule broken: first difference")
+    sound = attempt(None)
+    if sound:
+        print(f"{'none':42}  {'':22}  disagrees without any mutant: {sound}")
+        return 1
+    survivors = 0
+    for mutant in chosen:
+        started = time.monotonic()
+        difference = attempt(mutant)
+        survivors += not difference
+        verdict = "caught" if difference else "SURVIVED"
+        seconds = time.monotonic() - started
+        row = f"{mutant.name:42}  {mutant.file:22}  {verdict:9} {seconds:4.0f}"
+        print(f"{row}  {mutant.rule}: {difference}", flush=True)
+    print(f"{len(chosen) - survivors} of {len(chosen)} mutants caught")
+    return survivors
+
+
+def apply(mutant: Mutant, engine: Path) -> str:
+    """The mutated text of the file. Raises ValueError if it does not fit the source any more."""
+    text = (engine / mutant.file).read_text()
+    for old, new in ((mutant.old, mutant.new), *mutant.also):
+        if text.count(old) != 1:
+            raise ValueError(f"{mutant.name}: expected once in {mutant.file}, found {text.count(old)}: {old}")
+        text = text.replace(old, new)
+    return text
+
+
+def attempt(mutant: Mutant | None) -> str:
+    """The first difference that the examples find in a mutated copy of the package; empty: none."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in ("neurosim", "hwconfigs", "tests/agreement"):
+            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        if mutant:
+            engine = folder / "neurosim" / "engine"
+            (engine / mutant.file).write_text(apply(mutant, engine))
+        environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": name, "PYTHONWARNINGS": "ignore"}
+        command = [sys.executable, "-m", "tests.agreement.mutants", "--examples", str(EXAMPLES)]
+        try:
+            done = subprocess.run(
+                command, cwd=name, env=environment, capture_output=True, text=True, timeout=300
+            )
+        except subprocess.TimeoutExpired:
+            return "no end"
+        if done.returncode not in (0, 1):
+            raise RuntimeError(done.stderr)
+        return done.stdout.strip()
+
+
+def run_examples(number: int) -> str:
+    """The first disagreement in `number` examples of each kind of traffic."""
+    from hypothesis import Phase, given, seed, settings
+    from hypothesis import strategies as st
+
+    from neurosim.errors import NeurosimError
+
+    from .strategies import TRAFFIC, Case, cases
+    from .test_agreement import disagreement
+
+    found: list[str] = []
+
+    @seed(1)
+    @settings(max_examples=number, deadline=None, database=None, phases=[Phase.generate],
+              report_multiple_bugs=False)  # fmt: skip
+    @given(st.tuples(*(cases(traffic) for traffic in TRAFFIC)))
+    def agree(drawn: tuple[Case, ...]) -> None:
+        for case in drawn:
+            check(case)
+
+    def check(case: Case) -> None:
+        try:
+            difference = disagreement(case)
+        except (NeurosimError, AssertionError, KeyError, IndexError, RuntimeError, ValueError) as error:
+            difference = f"{type(error).__name__}: {error}"
+        if difference:
+            found.append(difference)
+        assert not difference
+
+    try:
+        agree()
+    except AssertionError:
+        assert found
+    return found[0] if found else ""
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--examples"]:
+        text = run_examples(int(sys.argv[2]))
+        print(text)
+        sys.exit(1 if text else 0)
+    sys.exit(main(sys.argv[1:]))
