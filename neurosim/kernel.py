@@ -58,6 +58,7 @@ def _cache_folder() -> Path:
         for stale in older[:-4]:
             shutil.rmtree(stale, ignore_errors=True)
         folder.mkdir(exist_ok=True)
+    os.utime(folder)  # in use: not among the oldest
     return folder
 
 
@@ -68,7 +69,7 @@ _config.CACHE_DIR = str(_FOLDER)
 
 def cache_is_warm() -> bool:
     """True if kernels of exactly these sources were compiled before on this machine."""
-    return any(_FOLDER.rglob("*.nbc"))
+    return any(_FOLDER.rglob("*run_batch*.nbc"))  # the outermost kernel: it is compiled last
 
 
 def module_source(module: ModuleType) -> bytes:

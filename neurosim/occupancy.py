@@ -38,9 +38,9 @@ def capacity(chip: Chip) -> Demand:
 def slice_demand(chip: Chip, neurons: int, fan_in: int, destinations: int) -> Demand:
     """What a slice of `neurons` neurons with `fan_in` axons and `destinations` spike destinations occupies.
 
-    A synapse row starts at a word boundary; a slice needs one route entry per destination and one for the
-    way back to each pre core (counted as one).
+    A synapse row starts at a word boundary. The route table has one word per neuron and packet that a spike of
+    it takes, and one for the way back of the errors.
     """
     per_word = chip.core.synapse.word_bits // chip.core.synapse.weight_bits
     words = fan_in * -(-neurons // per_word)
-    return Demand((neurons, words, fan_in, destinations + (1 if fan_in else 0)))
+    return Demand((neurons, words, fan_in, neurons * destinations + (1 if fan_in else 0)))

@@ -91,8 +91,9 @@ def _fits(network: Network, chip: Chip, p: int, used: Demand) -> int:
 def partition(network: Network, chip: Chip) -> list[Part]:
     """Cut populations into parts and give each a core.
 
-    Each population gets cores of its own, as few as can hold it, in equal parts (see `homes`); if the chip has
-    too few cores for that, cores are filled to the brim in order, shared between populations.
+    Each population gets cores of its own, as few as can hold it, in equal parts (see `homes`). If the chip has too
+    few cores for that, whole populations share cores, the same number on each; if that does not fit either, the
+    cores are filled to the brim in order.
     Raises PlacementError that names the population, the memory that is full and by how much.
     """
     needed = []
@@ -103,12 +104,27 @@ def partition(network: Network, chip: Chip) -> list[Part]:
             raise PlacementError(_too_big(population.name, one, chip))
         needed.append(-(-population.size // most))
     if sum(needed) > chip.cores:
-        return _fill(network, chip, snake(chip), needed)
+        return _share(network, chip) or _fill(network, chip, snake(chip), needed)
     parts = []
     for p, cores in enumerate(homes(chip, needed)):
         bounds = [network.sizes[p] * i // len(cores) for i in range(len(cores) + 1)]
         for core, first, last in zip(cores, bounds[:-1], bounds[1:], strict=True):
             parts.append(Part(core, p, first, last - first))
+    return parts
+
+
+def _share(network: Network, chip: Chip) -> list[Part]:
+    """Consecutive whole populations together on a core, spread over all cores; empty if one does not fit."""
+    order, count = snake(chip), len(network.sizes)
+    if chip.cores >= count:
+        return []
+    parts = [Part(order[p * chip.cores // count], p, 0, size) for p, size in enumerate(network.sizes)]
+    for core in order:
+        used = EMPTY
+        for part in (part for part in parts if part.core == core):
+            used = used + _demands(network, chip, part.population, part.size)
+        if used.excess(capacity(chip)):
+            return []
     return parts
 
 

@@ -163,7 +163,9 @@ def slice_cores(slices: Slices, p: int) -> list[int]:
 def _check_routes(chip: Chip, slices: Slices, set_ptr: list[int]) -> None:
     for core in range(chip.cores):
         mine = [s for s in range(len(slices.core)) if slices.core[s] == core]
-        need = sum(set_ptr[s + 1] - set_ptr[s] + (1 if slices.population[s] else 0) for s in mine)
+        need = sum(
+            int(slices.size[s]) * (set_ptr[s + 1] - set_ptr[s]) + (1 if slices.population[s] else 0) for s in mine
+        )
         if need > chip.core.packetiser.route_entries:
             raise PlacementError(
                 f"core {core}: {need} route entries needed, "

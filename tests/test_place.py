@@ -100,17 +100,23 @@ def test_occupancy_by_hand() -> None:
     rows = occupancy(mlp(DEFAULT), load_chip("mesh16", [HALF]))
     assert rows[0].parts == ("input[0:784]",)
     assert rows[4].parts == ("hidden1[0:256]",)
-    assert rows[4].used == (256, 784 * 64, 784, 2)
+    assert rows[4].used == (256, 784 * 64, 784, 256 + 1)
     assert rows[4].offered == (1024, 65536, 2048, 4096)
-    assert rows[8].used == (10, 512 * 3, 512, 2)  # ten weights take three words
+    assert rows[8].used == (10, 512 * 3, 512, 10 + 1)  # ten weights take three words
     assert rows[1].parts == () and rows[1].used == (0, 0, 0, 0)
 
 
 def test_populations_share_cores_if_there_are_too_few() -> None:
     rows = occupancy(mlp((784, 16, 10)), load_chip("tiny"))
-    assert rows[0].parts == ("input[0:784]", "hidden1[0:16]", "output[0:10]")
-    assert rows[0].used == (810, 784 * 4 + 16 * 3, 800, 5)
-    assert rows[1].parts == ()
+    assert rows[0].parts == ("input[0:784]", "hidden1[0:16]")
+    assert rows[0].used == (800, 784 * 4, 784, 800 + 1)
+    assert rows[1].parts == ("output[0:10]",)
+
+
+def test_cores_are_filled_to_the_brim_if_whole_populations_cannot_share_them() -> None:
+    rows = occupancy(mlp((784, 16, 10)), load_chip("tiny", ["core.neuron.entries=790"]))
+    assert rows[0].parts == ("input[0:784]", "hidden1[0:6]")
+    assert rows[1].parts == ("hidden1[6:16]", "output[0:10]")
 
 
 # ---- what does not fit ------------------------------------------------------------------------------------
@@ -184,11 +190,12 @@ def test_one_neuron_more_is_too_many() -> None:
 
 
 def test_route_tables_overflow_without_multicast() -> None:
-    sizes, few = (784, 512, 600, 10), ("noc.multicast=false", "core.packetiser.route_entries=2", HALF)
-    with pytest.raises(PlacementError, match=r"core 4: 3 route entries needed, core.packetiser.route_entries is 2"):
-        put(sizes, "mesh16", *few)
-    put(sizes, "mesh16", HALF, "noc.multicast=false", "core.packetiser.route_entries=3")
-    put(sizes, "mesh16", HALF, "core.packetiser.route_entries=2")  # one multicast entry and one for the way back
+    # Each of 784 input neurons sends to two cores: 1568 packets without multicast, 784 with it.
+    sizes, message = (784, 512, 600, 10), "core 0: 1568 route entries needed, core.packetiser.route_entries is 1567"
+    with pytest.raises(PlacementError, match=message):
+        put(sizes, "mesh16", HALF, "noc.multicast=false", "core.packetiser.route_entries=1567")
+    put(sizes, "mesh16", HALF, "noc.multicast=false", "core.packetiser.route_entries=1568")
+    put(sizes, "mesh16", HALF, "core.packetiser.route_entries=784")
 
 
 # ---- ranges -----------------------------------------------------------------------------------------------
@@ -407,7 +414,7 @@ def test_slices_by_hand() -> None:
 def test_the_sweep_of_a_shared_core_goes_by_population() -> None:
     table = put((784, 16, 10), "tiny").slices
     assert table.order.tolist() == [0, 1, 2]
-    assert table.core_ptr.tolist() == [0, 3, 3]
+    assert table.core_ptr.tolist() == [0, 2, 3]
 
 
 def test_the_host_sends_every_pixel_once_in_order() -> None:
