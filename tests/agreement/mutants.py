@@ -159,7 +159,7 @@ MUTANTS = (
     Mutant("compiled: source credit a cycle late", "credit of a source after 2 cycles", NETWORK,
            ".pop_cycle + 2)", ".pop_cycle + 3)"),
     Mutant("compiled: credit delay forgotten", "credit due at L + 1 + credit_cycles", NETWORK,
-           ".pop_cycle + hw.link_cycles + 1 + hw.credit_cycles", ".pop_cycle + hw.link_cycles + 1"),
+           "                    + hw.credit_cycles\n", ""),
     Mutant("compiled: claims do not wake", "two stages: the owner may cross in the next cycle", NETWORK,
            "if waiting > 0 and (requests != 0 or claims != 0):", "if waiting > 0 and requests != 0:"),
     Mutant("compiled: two meeting sources left alone", "whoever meets is arbitrated", FOREST,
