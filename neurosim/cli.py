@@ -120,8 +120,11 @@ def run(
 
     chunk, checkpoint_s = options.pop("chunk"), options.pop("checkpoint_seconds")
     config = _resumed(ctx, Path(resume), options) if resume else _resolved(options)
+    if costs:
+        named = str(Path(costs).absolute()) if costs.endswith((".yaml", ".yml")) else costs
+        config = config.model_copy(update={"chip": config.chip.model_copy(update={"costs": named})})
+    table = load_costs(config.chip.costs)
     job = session.prepare(config)
-    table = load_costs(costs or config.chip.costs)
     folder = Path(resume) if resume else out or Path("runs") / f"{config.name}-{job.digest[:10]}"
     shown = "no training" if config.freeze else f"{config.presentations:,} training presentations"
     click.echo(f"{job.image.name}, {config.rule}, {config.dataset}: {shown}, {config.test:,} tests", err=True)
@@ -152,8 +155,8 @@ def _resolved(options: dict[str, Any]) -> "Config":
 
     if options["epochs"] is None:
         del options["epochs"]
-    for place in ("weights", "data_dir"):  # so that the run can be resumed from elsewhere
-        if options[place] is not None:
+    for place in ("weights", "data_dir", "rule", "neuron"):  # so that the run can be resumed from elsewhere
+        if options[place] is not None and (place in ("weights", "data_dir") or options[place].endswith(".py")):
             options[place] = str(Path(options[place]).absolute())
     return resolve(**options)
 
@@ -251,15 +254,15 @@ def place(chip: str, network: str, rule: str, encoder: str, neuron: str, overrid
     from neurosim.console import occupancy_table
     from neurosim.place import occupancy
 
-    image, placed, where = _placed(chip, network, rule, encoder, neuron, overrides)
+    image, placed, where, _ = _placed(chip, network, rule, encoder, neuron, overrides)
     _show(occupancy_table(f"{placed.weights:,} synapses: {image.name}", occupancy(placed, where)))
     click.echo(f"image digest: {image.digest()}")
 
 
 def _placed(
     chip: str, network: str, rule: str, encoder: str, neuron: str, overrides: tuple[str, ...]
-) -> tuple[Any, Any, Any]:
-    """Image, network and chip of these options."""
+) -> tuple[Any, Any, Any, Any]:
+    """Image, network, chip and training settings of these options."""
     from neurosim.config import find_chip, resolve_settings, rule_part, split_overrides, training_part
     from neurosim.learning import load_rule
     from neurosim.network import mlp, parse_sizes
@@ -279,7 +282,7 @@ def _placed(
         dropout_input=training.dropout_input,
         dropout_hidden=training.dropout_hidden,
     )
-    return image, placed, where
+    return image, placed, where, training
 
 
 @main.command()
@@ -310,8 +313,8 @@ def verify(
     for chip in chips or sorted(path.stem for path in yamlio.shipped().glob("*.yaml")):
         sizes = network or fitting_network(chip)
         require_fit(parse_sizes(sizes), dataset)
-        image, _, _ = _placed(chip, sizes, rule, encoder, neuron, overrides)
-        batches = trial_batches(dataset, image, samples)
+        image, _, _, training = _placed(chip, sizes, rule, encoder, neuron, overrides)
+        batches = trial_batches(dataset, image, samples, training.learning_rate)
         found = [first_difference(image, image.new_state(seed), batch) for batch in batches]
         differences = [str(difference) for difference in found if difference is not None]
         shown = differences[0] if differences else "IDENTICAL"

@@ -268,5 +268,6 @@ def digest_of(config: Config, inputs: Mapping[str, str]) -> str:
     """
     plain = config.model_dump(mode="json", exclude={"engine", "data_dir", "weights"})
     plain["chip"].pop("costs", None)
+    plain["rule"], plain["neuron"] = Path(config.rule).stem, Path(config.neuron).stem  # the image has their sources
     plain["inputs"] = {**inputs, "sources": _sources()}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

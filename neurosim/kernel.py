@@ -19,6 +19,7 @@ import numpy as np
 from platformdirs import user_cache_dir
 
 __all__ = [
+    "CompileError",
     "cache_for",
     "cache_is_warm",
     "draw32",
@@ -91,6 +92,7 @@ def cache_for(*plugins: ModuleType) -> Iterator[None]:
 
 # _nrt=False: no reference counting. Kernels allocate nothing, and counting the references of a machine of
 # thirty arrays at every call cost more than the work (measured: a factor of five).
+CompileError = numba.core.errors.NumbaError
 _njit: Any = numba.njit  # its annotations leave these options out
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
 

@@ -7,7 +7,7 @@ A memory op also names its memory, whose size and width set the energy of one ac
 from enum import IntEnum
 from typing import NamedTuple
 
-__all__ = ["CAUSES", "OPS", "PHASES", "UNITS", "Cause", "Op", "Phase", "Unit", "describe"]
+__all__ = ["CAUSES", "OPS", "PHASES", "UNITS", "Cause", "Op", "Phase", "Unit", "describe", "unit_of"]
 
 
 class Phase(IntEnum):
@@ -76,6 +76,7 @@ class Op(IntEnum):
     ARBITRATE = 24
     CROSSBAR = 25
     LINK_FLIT = 26
+    SCALE = 27
 
 
 class OpInfo(NamedTuple):
@@ -114,6 +115,7 @@ _INFO: dict[Op, OpInfo] = {
     Op.BUFFER_READ: OpInfo("router", None, None, "one flit read from a router input buffer"),
     Op.ARBITRATE: OpInfo("router", None, None, "one output granted"),
     Op.CROSSBAR: OpInfo("router", None, None, "one flit through the crossbar"),
+    Op.SCALE: OpInfo("soma", None, None, "one sum multiplied by the spike amplitude (dropout)"),
     Op.LINK_FLIT: OpInfo("link", None, None, "one flit over one inter-router link"),
 }
 
@@ -121,6 +123,27 @@ OPS: tuple[str, ...] = tuple(op.name.lower() for op in Op)
 PHASES: tuple[str, ...] = tuple(phase.name.lower() for phase in Phase)
 UNITS: tuple[str, ...] = tuple(unit.name.lower() for unit in Unit)
 CAUSES: tuple[str, ...] = tuple(cause.name.lower() for cause in Cause)
+
+
+# Who does it, where that depends on the phase.
+_UNIT_IN_PHASE: dict[tuple[Op, Phase], str] = {
+    (Op.SYNAPSE_READ, Phase.ERROR): "learning",
+    (Op.SYNAPSE_READ, Phase.UPDATE): "learning",
+    (Op.AXON_READ, Phase.UPDATE): "learning",
+    (Op.AXON_WRITE, Phase.UPDATE): "learning",
+    (Op.NEURON_READ, Phase.UPDATE): "learning",
+    (Op.NEURON_WRITE, Phase.IO): "axon",
+    (Op.RANDOM_BIT, Phase.FORWARD): "soma",
+}
+
+
+def unit_of(op: Op, phase: Phase) -> str:
+    """The unit that does `op` in `phase`.
+
+    In the error phase neuron words are read by three units (learning scan, axon, soma); they are booked on the
+    soma. Accumulator words are booked on the synapse unit, the soma's reads and clears included.
+    """
+    return _UNIT_IN_PHASE.get((op, phase), _INFO[op].unit)
 
 
 def describe(op: Op) -> OpInfo:

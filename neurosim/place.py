@@ -69,10 +69,15 @@ def snake(chip: Chip) -> list[int]:
     return [y * columns + (x if y % 2 == 0 else columns - 1 - x) for y in range(rows) for x in range(columns)]
 
 
-def _demands(network: Network, chip: Chip, p: int, neurons: int) -> Demand:
-    fan_in = network.sizes[p - 1] if p > 0 else 0
-    # Before placement the number of destinations is not known; the tables refuse an overflow later.
-    return slice_demand(chip, neurons, fan_in, 1)
+def _demands(network: Network, chip: Chip, p: int, neurons: int, packets: int = 1) -> Demand:
+    # Before placement the packets of a spike are not known; the tables refuse an overflow later.
+    return slice_demand(chip, neurons, network.sizes[p - 1] if p > 0 else 0, packets)
+
+
+def _packets(parts: list[Part], part: Part, chip: Chip) -> int:
+    """Packets that a spike of `part` takes: one with multicast or for a read-out, else one per post core."""
+    targets = sum(other.population == part.population + 1 for other in parts)
+    return 1 if chip.noc.multicast else max(1, targets)
 
 
 def _fits(network: Network, chip: Chip, p: int, used: Demand) -> int:
@@ -256,8 +261,12 @@ def place(
     sizes = np.array(network.sizes, np.int64)
     drop = [_byte("dropout_input", dropout_input)]
     drop += [_byte("dropout_hidden", dropout_hidden)] * (len(sizes) - 2) + [0]
-    if settings.steps > 60:
-        raise PlacementError(f"settings.steps: at most 60 time steps a sample, got {settings.steps}")
+    most = min(60, 2 ** chip.core.learning.history_bits.bit_length() - 1)
+    if settings.steps > most:
+        raise PlacementError(
+            f"settings.steps: expected at most {most} time steps a sample (the spike counter has the bits of "
+            f"core.learning.history_bits = {chip.core.learning.history_bits}), got {settings.steps}"
+        )
     if learning:
         _check_learning(chip, rule, settings)
     low, high = int(constants.weight_min), int(constants.weight_max)
@@ -265,6 +274,11 @@ def place(
     parts = partition(network, chip)
     slices = slice_table(network, chip, parts, form)
     ports, slices = routes(network, chip, slices)
+    if len(ports) > 2**chip.noc.header_bits:
+        raise PlacementError(
+            f"destinations: {len(ports)} nodes and multicast sets, noc.header_bits = {chip.noc.header_bits} can "
+            f"name {2**chip.noc.header_bits}"
+        )
     kind_table = kinds(network, chip, slices)
     return Image(
         name=f"{'-'.join(map(str, network.sizes))} on {chip.name}",
@@ -293,7 +307,7 @@ def occupancy(network: Network, chip: Chip) -> list[Occupancy]:
     for core in range(chip.cores):
         used, names = EMPTY, []
         for part in (part for part in parts if part.core == core):
-            used = used + _demands(network, chip, part.population, part.size)
+            used = used + _demands(network, chip, part.population, part.size, _packets(parts, part, chip))
             name = network.populations[part.population].name
             names.append(f"{name}[{part.first}:{part.first + part.size}]")
         rows.append(Occupancy(core, tuple(names), used.amounts, capacity(chip).amounts))

@@ -110,6 +110,10 @@ def _replay(case: dict[str, Any], rows: pd.DataFrame, engine: str) -> Verdict:
     if len(rows) != case["packets"]:
         raise ReplayError(f"case {name}: expected {case['packets']} packets, found {len(rows)}")
     columns = [rows[c].to_numpy(np.int64) for c in ("create_cycle", "src", "dst", "flits")]
+    if not len(rows) or (columns[3] < 1).any():
+        raise ReplayError(f"case {name}: expected one or more packets of one or more flits")
+    if any((np.diff(columns[0][columns[1] == node]) < 0).any() for node in range(hardware.cores)):
+        raise ReplayError(f"case {name}: expected the packets of each source in the order of their creation")
     if any((c < 0).any() for c in columns) or max(columns[1].max(), columns[2].max()) >= hardware.cores:
         raise ReplayError(
             f"case {name}: nodes must lie in 0..{hardware.cores - 1} and cycles must not be negative"

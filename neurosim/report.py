@@ -19,7 +19,7 @@ from neurosim.account.latency import latency
 from neurosim.account.memory import accesses
 from neurosim.chip import Chip
 from neurosim.engine.run import Run
-from neurosim.ops import CAUSES, OPS, PHASES, UNITS, Op, describe
+from neurosim.ops import CAUSES, OPS, PHASES, UNITS, Op, Phase, describe, unit_of
 
 __all__ = ["MODES", "Report", "curve_table", "report"]
 
@@ -94,7 +94,7 @@ def _ledger(run: Run, chip: Chip, name: str, seed: int, mode: str) -> pd.DataFra
             "mode": mode,
             "phase": np.array(PHASES, dtype=object)[phase],
             "core": _core_names(chip.cores)[node],
-            "unit": np.array([describe(o).unit for o in Op], dtype=object)[op],
+            "unit": np.array([[unit_of(o, p) for o in Op] for p in Phase], dtype=object)[phase, op],
             "op": np.array(OPS, dtype=object)[op],
             "count": count,
             "bits": count * np.array([_bits(o, chip) for o in Op], np.int64)[op],

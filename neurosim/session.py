@@ -32,7 +32,7 @@ from neurosim.learning import load_rule
 from neurosim.place import place
 from neurosim.stimulus import Batch
 from neurosim.trace import TEMPORARY, write_file
-from neurosim.workloads.desire_mnist import Settings, learning_rates
+from neurosim.workloads.desire_mnist import learning_rates
 
 __all__ = ["Interrupted", "Job", "Progress", "accuracy", "marks", "prepare", "train", "trial_batches"]
 
@@ -175,15 +175,19 @@ def _training_batch(job: Job, start: int, stop: int) -> Batch:
     return Batch(job.data.train_images[shown], job.data.train_labels[shown], start, registers, True)
 
 
+# Numbers of test presentations: they draw other random numbers than any training presentation.
+TEST = 1 << 40
+
+
 def _test_batch(job: Job, start: int, stop: int) -> Batch:
     values, labels = job.data.test_images[start:stop], job.data.test_labels[start:stop]
-    return Batch(values, labels, start, np.zeros(stop - start, np.int64), False)
+    return Batch(values, labels, TEST + start, np.zeros(stop - start, np.int64), False)
 
 
-def trial_batches(data: Dataset, image: Image, samples: int) -> list[Batch]:
+def trial_batches(data: Dataset, image: Image, samples: int, learning_rate: float) -> list[Batch]:
     """The first `samples` training images, once to learn at full rate and once to recognise."""
     values, labels = data.train_images[:samples], data.train_labels[:samples]
-    rate = np.full(len(values), image.rate(Settings().learning_rate), np.int64)
+    rate = np.full(len(values), image.rate(learning_rate), np.int64)
     return [Batch(values, labels, 0, rate, True), Batch(values, labels, 0, 0 * rate, False)]
 
 

@@ -261,8 +261,8 @@ def test_the_history_must_hold_the_sample() -> None:
     put((16, 12, 4), "tiny", settings=desire_bp.Settings(steps=20))
     with pytest.raises(PlacementError, match="the rule stores 21 slots, core.learning.history_bits is 20"):
         put((16, 12, 4), "tiny", settings=desire_bp.Settings(steps=21))
-    with pytest.raises(PlacementError, match="at most 60 time steps a sample, got 61"):
-        put((16, 12, 4), "tiny", settings=desire_bp.Settings(steps=61), learning=False)
+    with pytest.raises(PlacementError, match="expected at most 31 time steps a sample .*got 32"):
+        put((16, 12, 4), "tiny", settings=desire_bp.Settings(steps=32), learning=False)
 
 
 def test_the_words_must_hold_what_the_card_says() -> None:

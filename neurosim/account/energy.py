@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from neurosim.account.costs import LOGIC_BAND, NOC_BAND, Band, CostTable
 from neurosim.chip import Chip
-from neurosim.ops import PHASES, Op, describe
+from neurosim.ops import PHASES, Op, Phase, describe, unit_of
 
 __all__ = ["BAND", "Energy", "power", "price", "prices"]
 
@@ -46,11 +46,10 @@ class Energy:
 
     def by_unit(self) -> dict[str, Floats]:
         """float64[3, phases] of every unit of `neurosim.ops`, in pipeline order, and of `static`."""
-        units: dict[str, Floats] = {}
+        units = {unit: np.zeros(self.static.shape[:2]) for unit in dict.fromkeys(describe(op).unit for op in Op)}
         for op in Op:
-            unit = describe(op).unit
-            part = self.dynamic[:, :, :, op].sum(axis=2)
-            units[unit] = units[unit] + part if unit in units else part
+            for phase in Phase:
+                units[unit_of(op, phase)][:, phase] += self.dynamic[:, phase, :, op].sum(axis=1)
         units["static"] = self.static.sum(axis=2)
         return units
 

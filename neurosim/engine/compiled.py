@@ -14,9 +14,9 @@ from neurosim.engine.forward import new_activity
 from neurosim.engine.layout import build_machine
 from neurosim.engine.run import Run
 from neurosim.engine.step import DEADLOCK
-from neurosim.errors import SimulationError
+from neurosim.errors import ConfigError, SimulationError
 from neurosim.image import Image, Ints, State
-from neurosim.kernel import cache_for
+from neurosim.kernel import CompileError, cache_for
 from neurosim.ops import Cause, Phase, Unit
 from neurosim.stimulus import Batch
 
@@ -95,11 +95,15 @@ def run(
     counts, membranes = np.zeros((samples, outputs), np.int64), np.zeros((samples, outputs), np.int64)
     cycles = np.zeros(samples, np.int64)
     # Copies: a read-only array is another type to numba, and would be compiled for once more.
-    module.run_batch(
-        m, new_activity(image.sizes, hw.steps, image.trains), _bench(image, module), state.weights, image.offsets,
-        image.whole, image.drop, image.amplitude, batch.values.copy(), batch.labels.copy(), state.seed, batch.first,
-        batch.rates.copy(), batch.learn, image.constants, counts, membranes, cycles,
-    )  # fmt: skip
+    try:
+        module.run_batch(
+            m, new_activity(image.sizes, hw.steps, image.trains), _bench(image, module), state.weights, image.offsets,
+            image.whole, image.drop, image.amplitude, batch.values.copy(), batch.labels.copy(), state.seed, batch.first,
+            batch.rates.copy(), batch.learn, image.constants, counts, membranes, cycles,
+        )  # fmt: skip
+    except CompileError as error:
+        plugins = f"rule {image.rule.__name__} or neuron {image.neuron.__name__}"
+        raise ConfigError(f"{plugins} does not compile: {error}") from error
     if m.clock[DEADLOCK]:
         raise SimulationError(
             "the network-on-chip is deadlocked: flits wait for each other and none can move"

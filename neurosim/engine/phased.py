@@ -189,6 +189,9 @@ def error_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, q:
     set_sweep(m, n, LEARNING, pre, cycles, cycles - max(ideal, compute), size, ZERO)
     counts[Op.SYNAPSE_READ.value] += words * pre
     counts[Op.ERROR_MAC.value] += count * pre
+    counts[Op.NEURON_READ.value] += max(0, count - hw.learning_lanes) * pre  # the lanes hold one list entry each
+    if whole:
+        counts[Op.DESIRE_UPDATE.value] += pre  # the error circuits that decide at the sender
     column = base + m.slice[s].first
     for i in range(pre):
         row = weights[column + i * post : column + i * post + size]
@@ -261,6 +264,7 @@ def update_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, w
     counts[Op.SYNAPSE_READ.value] += axons * words
     counts[Op.SYNAPSE_WRITE.value] += axons * words
     counts[Op.WEIGHT_UPDATE.value] += axons * count
+    counts[Op.NEURON_READ.value] += max(0, count - hw.learning_lanes) * axons
     counts[Op.RANDOM_BIT.value] += axons * count * hw.random_bits
     return size + pre + axons * row, axons * (row - max(ideal, compute))
 

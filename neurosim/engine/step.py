@@ -240,6 +240,8 @@ def forward_step(m: Machine, act: Activity, slot: int, learn: bool, drop: Ints) 
                 counts[Op.SOMA_UPDATE.value] += size
                 counts[Op.ACCUMULATOR_READ.value] += size
                 counts[Op.ACCUMULATOR_WRITE.value] += size
+                if learn and drop[p - 1] > 0:
+                    counts[Op.SCALE.value] += size
             if learn and drop[p] > 0 and slot == (0 if p == 0 else 1):
                 counts[Op.RANDOM_BIT.value] += 8 * size
         if items > 0:
@@ -257,7 +259,8 @@ def host_step(m: Machine, first: int, last: int) -> None:
     for k in range(low, high):
         add_emission(m, hw.cores, k - low)
         add_packet(m, hw.cores, m.host[k].set, m.host[k].kind)
-    set_sweep(m, hw.cores, Unit.HOST.value, high - low, ZERO, ZERO, ZERO, hw.host_latency)
+    set_sweep(m, hw.cores, Unit.HOST.value, high - low, ZERO, ZERO, ZERO, ZERO)
+    m.node[hw.cores].sweep_free = hw.host_latency  # the first packet is on its way; the others follow closely
     close_step(m, Phase.IO.value)
 
 

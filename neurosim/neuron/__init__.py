@@ -1,7 +1,7 @@
 """Soma circuits: one file per neuron.
 
 An input neuron (`INPUTS`) is driven by a value that the host wrote. Every other neuron is a
-module with ``STATE``, the words it keeps, and one kernel
+module with ``STATE = ("membrane",)``, the word it keeps, and one kernel
 ``step(membrane, drive, keep, threshold, leak_shift, bits) -> (membrane, fired)``.
 """
 
@@ -26,4 +26,6 @@ def load_neuron(name: str) -> ModuleType:
     missing = [part for part in ("STATE", "step") if not hasattr(module, part)]
     if missing:
         raise ConfigError(f"neuron: {name} lacks {', '.join(missing)} (see neurosim/neuron/__init__.py)")
+    if tuple(module.STATE) != ("membrane",):
+        raise ConfigError(f"neuron: {name}: expected STATE = ('membrane',), the only word yet, got {module.STATE}")
     return module

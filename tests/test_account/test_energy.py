@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from neurosim.account.costs import load_costs
 from neurosim.account.energy import BAND, power, price, prices
 from neurosim.chip import load_chip
-from neurosim.ops import PHASES, Op, Phase, describe
+from neurosim.ops import PHASES, Op, Phase, unit_of
 
 Ints = NDArray[np.int64]
 CHIP = load_chip("tiny")
@@ -121,7 +121,7 @@ def test_an_op_is_charged_to_its_unit_and_phase_alone(op: Op, phase: Phase, coun
     for unit, part in energy.by_unit().items():
         for other in Phase:
             charged = part[MID, other] > 0
-            assert charged == (unit == describe(op).unit and other is phase and op is not Op.SPIKE)
+            assert charged == (unit == unit_of(op, phase) and other is phase and op is not Op.SPIKE)
 
 
 def test_pricing_changes_nothing_it_is_given() -> None:
@@ -134,9 +134,15 @@ def test_pricing_changes_nothing_it_is_given() -> None:
 def test_wrong_shapes_and_negative_counts_are_refused() -> None:
     counts, cycles = ledger([])
     costs = TABLES["horowitz45"]
-    with pytest.raises(ValueError, match=r"expected shapes \(4, 3, 27\) and \(4,\), got \(4, 2, 27\)"):
+    with pytest.raises(ValueError, match=r"expected shapes \(4, 3, 28\) and \(4,\), got \(4, 2, 28\)"):
         price(counts[:, :2], cycles, CHIP, costs)
     with pytest.raises(ValueError, match="expected shapes"):
         price(counts, cycles[:3], CHIP, costs)
     with pytest.raises(ValueError, match="no negative number"):
         price(counts - 1, cycles, CHIP, costs)
+
+
+def test_the_learning_unit_is_charged_for_what_it_reads_after_the_forward_phase() -> None:
+    assert unit_of(Op.SYNAPSE_READ, Phase.FORWARD) == "synapse"
+    assert unit_of(Op.SYNAPSE_READ, Phase.ERROR) == unit_of(Op.SYNAPSE_READ, Phase.UPDATE) == "learning"
+    assert unit_of(Op.NEURON_WRITE, Phase.IO) == "axon"  # pixel values

@@ -130,7 +130,7 @@ class Chip:
             packets = [cells.packet(int(t), kinds.label, label) for t in program.label_set]
             packets += [cells.packet(int(t), kinds.rate, cells.sent_rate) for t in program.rate_set]
         items = (Item(packet.flits * self.hw.host_flit_cycles, packets=(packet,)) for packet in packets)
-        self.step(Phase.IO, {self.hw.cores: Sweep(Unit.HOST, items, latency=self.hw.host_latency)})
+        self.step(Phase.IO, {self.hw.cores: Sweep(Unit.HOST, items, delay=self.hw.host_latency)})
 
     def error_step(self, q: int) -> None:
         """Transposed read of projection q by the learning units that hold it."""

@@ -122,6 +122,7 @@ class Cells:
             amplitude = int(self.image.amplitude[p - 1])
             if self.learn and amplitude != 256:
                 drive = drive * amplitude >> 8
+                book.count(core, Op.SCALE)
             membrane, hit = self.image.neuron.step(
                 int(self.membrane[p][j]),
                 drive,
@@ -251,6 +252,8 @@ class Cells:
         for i in range(int(self.image.sizes[q])):
             self.book.count(s.core, Op.SYNAPSE_READ, words)
             self.book.count(s.core, Op.ERROR_MAC, len(active))
+            self.book.count(s.core, Op.NEURON_READ, max(0, len(active) - hw.learning_lanes))
+            self.book.count(s.core, Op.DESIRE_UPDATE, int(self.image.whole[q]))
             part = sum(int(self.weights[q][i, j]) * f for j, f in zip(active, factors, strict=True))
             word = int(rule.hidden_symbol(part, self.c)) if self.image.whole[q] else part
             packets = (self.packet(owner[i], len(self.weights) + q, q, i, word),) if word else ()
@@ -306,6 +309,7 @@ class Cells:
         book.count(s.core, Op.SYNAPSE_READ, words)
         book.count(s.core, Op.SYNAPSE_WRITE, words)
         book.count(s.core, Op.WEIGHT_UPDATE, len(active))
+        book.count(s.core, Op.NEURON_READ, max(0, len(active) - hw.learning_lanes))
         book.count(s.core, Op.RANDOM_BIT, len(active) * hw.random_bits)
 
     slot = 0

@@ -40,6 +40,7 @@ class Sweep:
     items: Iterator[Item]
     scan: int = 0
     latency: int = 0
+    delay: int = 0  # cycles before the first item in which the unit does nothing
 
 
 class Terminal:
@@ -79,7 +80,7 @@ class Terminal:
         """Item after item; an item that sends starts only with a slot in the spike queue."""
         time = self.book.times[self.node, sweep.unit]
         self.number = 0
-        yield At(self.env, 0, ARBITRATE)
+        yield At(self.env, sweep.delay, ARBITRATE)
         if sweep.scan:
             time.serve(self.now, sweep.scan)
             yield At(self.env, sweep.scan, FINISH)
