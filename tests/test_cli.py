@@ -147,7 +147,7 @@ def test_a_run_reports_and_fills_its_folder(tmp_path: Path) -> None:
     assert not list(folder.rglob(".tmp-*"))
 
 
-def test_two_runs_are_equal_byte_for_byte_and_the_engine_does_not_matter(tmp_path: Path) -> None:
+def test_two_runs_are_equal_byte_for_byte_and_only_the_configuration_names_the_engine(tmp_path: Path) -> None:
     for out, engine in (("a", "compiled"), ("b", "compiled"), ("c", "reference")):
         assert invoke(*TINY, "--out", out, "--engine", engine).exit_code == 0
     one, two, three = (files(tmp_path / name) for name in "abc")

@@ -129,3 +129,11 @@ def test_what_the_life_of_a_spike_says_is_what_its_test_says() -> None:
     assert re.findall(r"^(\d)\. ", section, re.MULTILINE) == list("12345678")
     for number in ("375", "132", "133", "141", "145", "10240", "8192", "5368709", "81.92", "10158"):
         assert number in section and number in story
+
+
+def test_the_default_report_is_one() -> None:
+    report = TEXT.split("<!-- default-report -->")[1].split("<!-- /default-report -->")[0]
+    accuracy = float(re.search(r"test accuracy: ([0-9.]+) % strict", report)[1])  # type: ignore[index]
+    assert accuracy >= 93.0  # what the default run is held to
+    for line in ("energy (nJ)", "latency (us)", "bottleneck", "synapse memory, words read", "run directory"):
+        assert line in report
