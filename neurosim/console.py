@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from math import floor, log10
 from typing import Any, TextIO
 
 from rich.box import SIMPLE_HEAD
@@ -20,22 +19,12 @@ from rich.text import Text
 from neurosim.learning import Card
 from neurosim.occupancy import RESOURCES
 from neurosim.place import Occupancy
+from neurosim.report import three_digits
 from neurosim.session import Progress
 
-__all__ = ["card_table", "occupancy_table", "show_progress", "summary_tables", "three_digits"]
+__all__ = ["card_table", "occupancy_table", "show_progress", "summary_tables"]
 
 _LINE_EVERY_S = 10.0
-
-
-def three_digits(value: float) -> str:
-    """At most three significant digits, thousands separated: 123456 -> 123,000; 0.012345 -> 0.0123."""
-    if value == 0 or value != value:
-        return "0" if value == 0 else "-"
-    digits = 2 - floor(log10(abs(value)))
-    rounded = round(value, digits)
-    if rounded and floor(log10(abs(rounded))) > floor(log10(abs(value))):
-        digits -= 1
-    return f"{rounded:,.{max(digits, 0)}f}"
 
 
 def _table(title: str) -> Table:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neurosim.ops import CAUSES, PHASES
+from neurosim.report import three_digits
 
 __all__ = ["causes_by_unit", "energy_by_unit", "learning_curve", "memory_accesses"]
 
@@ -94,9 +95,8 @@ def energy_by_unit(energy: pd.DataFrame) -> Figure:
         _stacked(axis, units, layers, _PHASE_COLOURS)
         low, mid, high = (float(rows[column].sum()) for column in ("low_nj", "mid_nj", "high_nj"))
         axis.set_xlabel("energy per sample (nJ)")
-        axis.set_title(
-            f"{_TITLES[mode].capitalize()}: {mid:.3g} nJ per sample (band {low:.3g} to {high:.3g})"
-        )
+        band = f"band {three_digits(low)} to {three_digits(high)}"
+        axis.set_title(f"{_TITLES[mode].capitalize()}: {three_digits(mid)} nJ per sample ({band})")
     return figure
 
 

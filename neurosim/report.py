@@ -6,6 +6,7 @@ ledger are whole numbers without times or dates in them: equal runs give equal b
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import floor, log10
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from neurosim.chip import Chip
 from neurosim.engine.run import Run
 from neurosim.ops import CAUSES, OPS, PHASES, UNITS, Op, Phase, describe, unit_of
 
-__all__ = ["MODES", "Report", "curve_table", "report"]
+__all__ = ["MODES", "Report", "curve_table", "report", "three_digits"]
 
 MODES = {"train": "train", "test": "inference"}  # mode in tables -> section of the summary
 
@@ -29,6 +30,17 @@ _FLIT_OPS = (Op.HOST_FLIT, Op.BUFFER_WRITE, Op.BUFFER_READ, Op.CROSSBAR, Op.LINK
 _SYNAPTIC_OPS = (Op.SYNAPSE_ADD, Op.ERROR_MAC, Op.CREDIT_ADD, Op.WEIGHT_UPDATE)
 # The community's prices of FP32 arithmetic at 45 nm in pJ (Horowitz, ISSCC 2014): addition, multiply-add.
 _ADD_PJ, _MAC_PJ = 0.9, 4.6
+
+
+def three_digits(value: float) -> str:
+    """At most three significant digits, thousands separated: 123456 -> 123,000; 0.012345 -> 0.0123."""
+    if value == 0 or value != value:
+        return "0" if value == 0 else "-"
+    digits = 2 - floor(log10(abs(value)))
+    rounded = round(value, digits)
+    if rounded and floor(log10(abs(rounded))) > floor(log10(abs(value))):
+        digits -= 1
+    return f"{rounded:,.{max(digits, 0)}f}"
 
 
 @dataclass(frozen=True)

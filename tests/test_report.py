@@ -11,11 +11,10 @@ from neurosim import results
 from neurosim.account.costs import load_costs
 from neurosim.account.energy import price
 from neurosim.checkpoint import load_checkpoint
-from neurosim.console import three_digits
 from neurosim.engine.run import Run
 from neurosim.errors import ResultError
 from neurosim.ops import OPS, PHASES, UNITS, Op
-from neurosim.report import Report, curve_table, report
+from neurosim.report import Report, curve_table, report, three_digits
 from neurosim.session import Job
 
 COSTS = load_costs("cacti22lop")

@@ -14,7 +14,7 @@ from neurosim.trace import load_arrays, load_run, save_arrays, save_run, write_f
 
 @pytest.mark.parametrize("recorded", [False, True])
 def test_a_run_survives_the_disk(recorded: bool, tiny_job: Job, tmp_path: Path) -> None:
-    batch = trial_batches(tiny_job.data, tiny_job.image, 3)[0]
+    batch = trial_batches(tiny_job.data, tiny_job.image, 3, 2**-13)[0]
     run = fake_engine.simulate(tiny_job.image, tiny_job.initial.copy(), batch)
     if recorded:
         run = dataclasses.replace(run, events=np.arange(12).reshape(2, 6))
