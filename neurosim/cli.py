@@ -33,6 +33,8 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except NeurosimError as error:
             click.echo(f"Error: {error}", err=True)
+        except BrokenPipeError:  # the reader of our output has had enough, as `head` does: click ends quietly
+            raise
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             click.echo(f"Error: {where}{error.strerror or error}", err=True)
