@@ -258,7 +258,8 @@ def update_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, w
         for a in range(axons):
             w = at + b.axon[a] * post
             random = np.int64(draw32(b.key[a], m.slice[s].first + j))
-            weights[w] = rule.on_update(np.int64(weights[w]), b.credit[a], symbol, rate, random, c)
+            weight = rule.on_update(np.int64(weights[w]), b.credit[a], symbol, rate, random, c)
+            weights[w] = max(c.weight_min, min(c.weight_max, weight))  # whatever the rule: the store saturates
     counts[Op.TRACE_STEP.value] += axons * hw.steps
     counts[Op.CREDIT_ADD.value] += additions
     counts[Op.SYNAPSE_READ.value] += axons * words

@@ -4,7 +4,8 @@ A rule is a module with
 
 - ``TITLE``, ``SOURCE``: what it is and where it comes from;
 - ``Settings``: frozen dataclass of hyper-parameters in real units;
-- ``Constants``: named tuple of integers, what the circuits hold in registers;
+- ``Constants``: named tuple of integers, what the circuits hold in registers; among them ``weight_min`` and
+  ``weight_max``, between which every store of a weight saturates;
 - ``quantise(settings, formats) -> Constants``; ``rate(lr, formats) -> int``;
 - ``card(formats, settings) -> Card``: the hardware that it needs;
 - kernels, each a pure function of numbers that are present at one synapse or one neuron:

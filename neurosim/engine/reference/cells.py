@@ -301,10 +301,11 @@ class Cells:
                     book.count(s.core, Op.CREDIT_ADD)
         key = stream_key(self.seed, ROUND + q, self.tick, i)
         for j in active:
-            self.weights[q][i, j] = rule.on_update(
+            weight = rule.on_update(
                 int(self.weights[q][i, j]), credits[j], int(self.symbol[s.p][j]), self.rates[s.core],
                 int(draw32(key, j)), self.c,
             )  # fmt: skip
+            self.weights[q][i, j] = max(self.c.weight_min, min(self.c.weight_max, weight))  # the store saturates
         book.count(s.core, Op.TRACE_STEP, hw.steps)
         book.count(s.core, Op.SYNAPSE_READ, words)
         book.count(s.core, Op.SYNAPSE_WRITE, words)
