@@ -1,6 +1,7 @@
 """The chip: what a YAML file under hwconfigs/ says, validated and frozen. Knows no network and no engine."""
 
 import os
+import re
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
@@ -70,11 +71,11 @@ class Host(Section):
 class Chip(Section):
     """One chip: cores at the nodes of a mesh, one clock, one host link, one cost table by name."""
 
-    name: str
+    name: str  # names run directories, too
     description: str
     source: str
     quality: Quality
-    clock_mhz: Annotated[float, Field(gt=0, le=1e6)]
+    clock_mhz: Annotated[float, Field(ge=1e-3, le=1e6)]
     costs: str
     core: Core
     noc: Noc
@@ -94,6 +95,12 @@ class Chip(Section):
         quiet = noc.link.latency_cycles + 2 + noc.router.credit_cycles
         west = f"expected a router at the west edge (one of {_some(range(0, self.cores, noc.columns))})"
         require(
+            (
+                re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.name) is not None,
+                ("name",),
+                "expected at most 64 letters, digits, dots, hyphens and underscores, the first a letter or digit, "
+                f"got {self.name!r}",
+            ),
             (router < self.cores and router % noc.columns == 0, ("host", "router"), f"{west}, got {router}"),
             (
                 not noc.multicast or spike_bits <= noc.link.width_bits,

@@ -77,11 +77,12 @@ def test_overrides_are_validated_and_named() -> None:
 
 WRONG = [
     # wrong types, units, ranges
-    ("clock_mhz", "200MHz", "expected a number above 0, got '200MHz' (write the number alone: the unit"),
-    ("clock_mhz", "0", "expected a number above 0, got 0"),
+    ("name", "../../etc/x", "expected at most 64 letters, digits, dots, hyphens and underscores"),
+    ("clock_mhz", "200MHz", "expected a number of at least 0.001, got '200MHz' (write the number alone: the unit"),
+    ("clock_mhz", "0", "expected a number of at least 0.001, got 0"),
     ("clock_mhz", ".nan", "expected a finite number, got .nan"),
-    ("clock_mhz", "1e9", "expected a number above 0 and of at most 1e+06, got 1000000000.0"),
-    ("clock_mhz", "on", "expected a number above 0, got 'on'"),
+    ("clock_mhz", "1e9", "expected a number from 0.001 to 1000000.0, got 1000000000.0"),
+    ("clock_mhz", "on", "expected a number of at least 0.001, got 'on'"),
     (
         "quality",
         "estmated",

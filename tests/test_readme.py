@@ -46,18 +46,18 @@ def test_the_python_lines_fit_the_default_chip() -> None:
 
 
 def test_a_rule_is_one_file_and_both_engines_take_it(tmp_path: Path) -> None:
-    (tmp_path / "gentle.py").write_text(named("gentle.py"))
+    (tmp_path / "shift.py").write_text(named("shift.py"))
     override = re.search(r'--set "chip\.(.*?)"', TEXT)
     assert override is not None
     chip = ns.load_chip("tiny", [override[1], "core.learning.rounding=nearest"])
-    rule = ns.load_rule(str(tmp_path / "gentle.py"))
-    assert rule.TITLE == "Desire-BP with desires of one size"
+    rule = ns.load_rule(str(tmp_path / "shift.py"))
+    assert rule.TITLE == "Desire-BP with shifts"
     image = ns.place(ns.mlp((4, 2, 2)), chip, rule, desire_bp.Settings(steps=4, margin=1))
     values, rates = np.array([[100, 0, 0, 0]], np.uint8), np.array([image.rate(0.01)])
     batch = ns.Batch(values, np.array([1]), first=0, rates=rates, learn=True)
-    # The life of a spike, with another weight from the hidden neuron to the label's: 0.5 instead of -0.25.
-    # Desires of one size ask -1 x 1 + 0.5 x 1 < 0 of it: fire less. Desire-BP would ask -1 x 1 + 0.5 x 3 > 0.
-    weights = [np.array([[1.25, 0, 0, 0], [0, 0, 0, 0]]), np.array([[1.0, 0.0], [0.5, 0.0]])]
+    # The life of a spike, with another weight from the hidden neuron to the label's: 0.4 instead of -0.25.
+    # Distances 1 and 3 become 1 and 2: -1 x 1 + 0.4 x 2 < 0, fire less. Desire-BP would ask -1 x 1 + 0.4 x 3 > 0.
+    weights = [np.array([[1.25, 0, 0, 0], [0, 0, 0, 0]]), np.array([[1.0, 0.0], [0.4, 0.0]])]
     state = image.new_state(0, weights)
     assert verify(image, state, batch) is None
     ns.simulate(image, state, batch, engine="reference")
@@ -65,9 +65,9 @@ def test_a_rule_is_one_file_and_both_engines_take_it(tmp_path: Path) -> None:
 
 
 def test_the_rule_of_the_readme_needs_its_circuit(tmp_path: Path) -> None:
-    (tmp_path / "gentle.py").write_text(named("gentle.py"))
-    with pytest.raises(ns.errors.PlacementError, match="rule 'gentle' needs its circuit"):
-        ns.place(ns.mlp((4, 2, 2)), ns.load_chip("tiny"), ns.load_rule(str(tmp_path / "gentle.py")))
+    (tmp_path / "shift.py").write_text(named("shift.py"))
+    with pytest.raises(ns.errors.PlacementError, match="rule 'shift' needs its circuit"):
+        ns.place(ns.mlp((4, 2, 2)), ns.load_chip("tiny"), ns.load_rule(str(tmp_path / "shift.py")))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="cp and sed")

@@ -20,12 +20,16 @@ def simulate(image: Image, state: State, batch: Batch, engine: str = "compiled",
         raise ConfigError(
             f"batch.values: expected {image.sizes[0]} values a sample, got {batch.values.shape[1]}"
         )
-    if engine == "compiled":
-        from neurosim.engine import compiled
+    if engine not in ENGINES:
+        raise ConfigError(f"engine: expected one of {', '.join(ENGINES)}, got '{engine}'")
+    try:
+        if engine == "compiled":
+            from neurosim.engine import compiled
 
-        return compiled.run(image, state, batch, record)
-    if engine == "reference":
+            return compiled.run(image, state, batch, record)
         from neurosim.engine import reference
 
         return reference.run(image, state, batch, record)
-    raise ConfigError(f"engine: expected one of {', '.join(ENGINES)}, got '{engine}'")
+    except ArithmeticError as error:  # no arithmetic of our own can fail: ranges are proved at placement
+        plugins = f"rule {image.rule.__name__} or neuron {image.neuron.__name__}"
+        raise ConfigError(f"{plugins} fails: {error}") from error

@@ -103,7 +103,7 @@ def run(
         )  # fmt: skip
     except CompileError as error:
         plugins = f"rule {image.rule.__name__} or neuron {image.neuron.__name__}"
-        raise ConfigError(f"{plugins} does not compile: {error}") from error
+        raise ConfigError(f"{plugins} does not compile: {_essence(str(error))}") from error
     if m.clock[DEADLOCK]:
         raise SimulationError(
             "the network-on-chip is deadlocked: flits wait for each other and none can move"
@@ -130,6 +130,12 @@ def run(
         links=m.links.reshape(-1, 5),
         events=_sorted(m.log[:logged]) if record else None,
     )
+
+
+def _essence(message: str) -> str:
+    """The lines of numba's message that say what is wrong, without its own inner steps."""
+    lines = [line for line in message.splitlines() if line.strip() and not line.startswith(("Failed in", "During:"))]
+    return "\n".join(lines[:4])
 
 
 def _sorted(rows: Ints) -> Ints:
