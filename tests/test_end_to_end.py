@@ -37,7 +37,7 @@ def test_a_run_killed_again_and_again_ends_as_an_uninterrupted_one(tmp_path: Pat
         # From the first checkpoint on: a moment in training, testing or writing.
         while process.poll() is None and not (folder / "checkpoint.npz").exists():
             time.sleep(0.01)
-        time.sleep(moments.uniform(0.5, 2.5))
+        time.sleep(moments.uniform(0.3, 1.5))
         process.kill()
         kills += process.wait() == -signal.SIGKILL
         if process.returncode == 0:
