@@ -144,7 +144,7 @@ class Chip:
 
 
 def run(image: Image, state: State, batch: Batch, record: bool = False) -> Run:
-    """Present `batch`; changes `state`. Slow: thousands of times slower than the compiled engine (benchmarks/engines.py).
+    """Present `batch`; changes `state`. Thousands of times slower than the compiled engine (benchmarks/engines.py).
 
     Raises SimulationError if the network deadlocks.
     """
