@@ -32,16 +32,29 @@ __all__ = [
 ]
 
 
+Threshold = Annotated[tuple[Positive, Positive], Field(strict=False)]
+
+
 class Sync(Section):
-    """What ends a step: `barrier` (all quiet, then latency) or `tick` (a fixed period; overruns counted)."""
+    """What ends a step: `barrier` (all quiet, then latency) or `tick` (a fixed period; overruns counted).
+
+    `latency_by_routers`: pairs [routers in use, cycles], rising; latency_cycles holds where none applies.
+    """
 
     mode: Literal["barrier", "tick"]
     latency_cycles: Positive
     period_cycles: Positive | None = None
+    latency_by_routers: tuple[Threshold, ...] = Field(default=(), strict=False)
+
+    def latency(self, routers: int) -> int:
+        """Latency of a barrier between `routers` routers in use: the last entry of the table that they reach."""
+        reached = [cycles for least, cycles in self.latency_by_routers if least <= routers]
+        return reached[-1] if reached else self.latency_cycles
 
     @model_validator(mode="after")
     def _period_belongs_to_tick(self) -> Self:
         tick, period = self.mode == "tick", self.period_cycles
+        table = [least for least, _ in self.latency_by_routers]
         require(
             (
                 tick == (period is not None),
@@ -54,6 +67,16 @@ class Sync(Section):
                 not tick or period is None or period > self.latency_cycles,
                 ("period_cycles",),
                 f"expected more than latency_cycles = {self.latency_cycles}, got {period}",
+            ),
+            (
+                table == sorted(set(table)),
+                ("latency_by_routers",),
+                f"expected rising numbers of routers, got {table}",
+            ),
+            (
+                not tick or not table,
+                ("latency_by_routers",),
+                "expected no table with mode tick, got one",
             ),
         )
         return self
@@ -84,16 +107,17 @@ class Chip(Section):
 
     @property
     def cores(self) -> int:
-        """Number of cores (= routers)."""
-        return self.noc.columns * self.noc.rows
+        """Number of cores."""
+        return self.noc.routers * self.noc.cores_per_router
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
         noc, router = self.noc, self.host.router
         axon_bits = (self.core.axon.entries - 1).bit_length()
         spike_bits = noc.header_bits + axon_bits
-        quiet = noc.link.latency_cycles + 2 + noc.router.credit_cycles
-        west = f"expected a router at the west edge (one of {_some(range(0, self.cores, noc.columns))})"
+        quiet = noc.slowest_link + 2 + noc.router.credit_cycles
+        barrier = min([self.sync.latency_cycles, *(cycles for _, cycles in self.sync.latency_by_routers)])
+        west = f"expected a router at the west edge (one of {_some(range(0, noc.routers, noc.columns))})"
         require(
             (
                 re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.name) is not None,
@@ -101,7 +125,7 @@ class Chip(Section):
                 "expected at most 64 letters, digits, dots, hyphens and underscores, the first a letter or digit, "
                 f"got {self.name!r}",
             ),
-            (router < self.cores and router % noc.columns == 0, ("host", "router"), f"{west}, got {router}"),
+            (router < noc.routers and router % noc.columns == 0, ("host", "router"), f"{west}, got {router}"),
             (
                 not noc.multicast or spike_bits <= noc.link.width_bits,
                 ("noc", "link", "width_bits"),
@@ -120,10 +144,10 @@ class Chip(Section):
                 f" axon number), got {self.core.packetiser.route_bits}",
             ),
             (
-                self.sync.latency_cycles >= quiet,
+                barrier >= quiet,
                 ("sync", "latency_cycles"),
                 f"expected at least {quiet} (link.latency_cycles + 2 + router.credit_cycles: all credits are"
-                f" home before the next step), got {self.sync.latency_cycles}",
+                f" home before the next step), got {barrier}",
             ),
         )
         return self

@@ -15,6 +15,7 @@ __all__ = [
     "Neuron",
     "Packetiser",
     "Soma",
+    "Sparse",
     "Synapse",
 ]
 
@@ -41,6 +42,13 @@ class Axon(Section):
     lookup_cycles: Positive
 
 
+class Sparse(Section):
+    """Rows that name their targets: each synapse is a weight and an index of `index_bits` in one word."""
+
+    index_bits: Positive
+    lane_cycles: Positive
+
+
 class Synapse(Section):
     """Synapse unit: row reads from a banked memory into the accumulators."""
 
@@ -51,8 +59,10 @@ class Synapse(Section):
     latency_cycles: Natural
     queue_packets: Positive
     lanes: Positive
+    lane_cycles: Positive = 1
     weight_bits: Annotated[int, Field(ge=2, le=32)]
     weight_fraction_bits: Natural
+    sparse: Sparse | None = None
 
     @property
     def words(self) -> int:
@@ -64,6 +74,11 @@ class Synapse(Section):
         """Synapses in one word."""
         return self.word_bits // self.weight_bits
 
+    @property
+    def sparse_per_word(self) -> int:
+        """Synapses in one word of a sparse row; 0 if the core has none."""
+        return self.word_bits // (self.weight_bits + self.sparse.index_bits) if self.sparse else 0
+
     @model_validator(mode="after")
     def _weights_fill_words(self) -> Self:
         bits, fraction, word = self.weight_bits, self.weight_fraction_bits, self.word_bits
@@ -72,6 +87,11 @@ class Synapse(Section):
                 fraction < bits,
                 ("weight_fraction_bits",),
                 f"expected fewer than the {bits} of weight_bits (one is the sign), got {fraction}",
+            ),
+            (
+                self.sparse is None or self.sparse_per_word > 0,
+                ("sparse", "index_bits"),
+                f"expected weight_bits = {bits} and an index in a word of {word} bits, got {self.sparse}",
             ),
             (word % bits == 0, ("word_bits",), f"expected a multiple of weight_bits = {bits}, got {word}"),
             (
@@ -94,6 +114,7 @@ class Soma(Section):
     """Soma unit: sweeps over the neurons of the core once a step."""
 
     cycles_per_neuron: Positive
+    cycles_per_spike: Natural = 0  # in addition, for a neuron that fires
     latency_cycles: Natural
     queue_spikes: Positive
 

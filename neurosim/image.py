@@ -21,18 +21,22 @@ class Hardware(NamedTuple):
     """Timing and format numbers that the engines need, integers; cycles unless the name says otherwise."""
 
     cores: int
-    columns: int
+    columns: int  # routers a row
     rows: int
+    concentration: int  # cores a router
     buffer_flits: int
     routing_cycles: int
     credit_cycles: int
     link_cycles: int
+    vertical_cycles: int
+    link_interval: int
     two_stage: int
     axon_fifo: int
     synapse_queue: int
     spike_queue: int
     packet_queue: int
     soma_cycles: int
+    spike_cycles: int
     soma_latency: int
     packet_cycles: int
     synapse_latency: int
@@ -52,6 +56,20 @@ class Hardware(NamedTuple):
     leak_shift: int
     encoder: int  # number in network.ENCODERS
     random_bits: int  # per written weight, 0 with rounding to nearest
+
+    @property
+    def routers(self) -> int:
+        """Number of routers."""
+        return self.columns * self.rows
+
+    @property
+    def radix(self) -> int:
+        """Ports of a router: four links, then its cores."""
+        return 4 + self.concentration
+
+    def pointers(self) -> "Ints":
+        """Round-robin pointers of all outputs at rest, int64[routers, radix]."""
+        return np.zeros((self.routers, self.radix), np.int64)
 
 
 class Slices(NamedTuple):
@@ -163,7 +181,7 @@ class Image:
         if weights is None:
             weights = self.random_weights(seed)
         flat, _ = self.quantise(weights)
-        return State(seed=seed, weights=flat, pointers=np.zeros((self.hardware.cores, 5), np.int64), cycle=0)
+        return State(seed=seed, weights=flat, pointers=self.hardware.pointers(), cycle=0)
 
     def random_weights(self, seed: int) -> list[NDArray[np.float64]]:
         """Kaiming-normal weights in real units, (post, pre) per projection (local_rules.md A.3)."""

@@ -28,6 +28,8 @@ class Link(Section):
     """Links between neighbouring routers."""
 
     latency_cycles: Positive
+    vertical_latency_cycles: Positive | None = None  # north and south, where they differ
+    interval_cycles: Positive = 1  # from one flit on a link to the next
     width_bits: Positive
     length_mm: Annotated[float, Field(gt=0, le=1e6)]
 
@@ -39,21 +41,32 @@ class Noc(Section):
     routing: Literal["xy"]
     columns: Annotated[int, Field(ge=1, le=256)]
     rows: Annotated[int, Field(ge=1, le=256)]
+    cores_per_router: Annotated[int, Field(ge=1, le=4)] = 1
     header_bits: Positive
     multicast: bool
     router: Router
     link: Link
     dead_links: tuple[Nodes, ...] = Field(default=(), strict=False)
 
+    @property
+    def routers(self) -> int:
+        """Number of routers."""
+        return self.columns * self.rows
+
+    @property
+    def slowest_link(self) -> int:
+        """Cycles of the slowest link."""
+        return max(self.link.latency_cycles, self.link.vertical_latency_cycles or 0)
+
     def adjacent(self, one: int, other: int) -> bool:
-        """Whether two nodes are neighbours in the mesh."""
+        """Whether two routers are neighbours in the mesh."""
         (row, column), (row2, column2) = divmod(one, self.columns), divmod(other, self.columns)
-        inside = max(one, other) < self.columns * self.rows
+        inside = max(one, other) < self.routers
         return inside and abs(row - row2) + abs(column - column2) == 1
 
     @model_validator(mode="after")
     def _links_carry_headers(self) -> Self:
-        nodes, width = self.columns * self.rows + 1, self.link.width_bits
+        nodes, width = self.routers * self.cores_per_router + 1, self.link.width_bits
         address = (nodes - 1).bit_length()
         seen: set[frozenset[int]] = set()
         demands: list[tuple[bool, Path, str]] = [
@@ -68,6 +81,14 @@ class Noc(Section):
                 f"expected at most link.width_bits = {width} (a header is one flit), got {self.header_bits}",
             ),
         ]
+        shortest = min(self.link.latency_cycles, self.link.vertical_latency_cycles or self.link.latency_cycles)
+        demands.append(
+            (
+                self.link.interval_cycles <= shortest + 2,
+                ("link", "interval_cycles"),
+                f"expected at most {shortest + 2} (a hop: latency and 2 for the router), got {self.link.interval_cycles}",
+            )
+        )
         for index, (one, other) in enumerate(self.dead_links):
             here: Path = ("dead_links", index)
             got = f"got [{one}, {other}]"

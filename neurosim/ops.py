@@ -7,7 +7,7 @@ A memory op also names its memory, whose size and width set the energy of one ac
 from enum import IntEnum
 from typing import NamedTuple
 
-__all__ = ["CAUSES", "OPS", "PHASES", "UNITS", "Cause", "Op", "Phase", "Unit", "describe", "unit_of"]
+__all__ = ["CAUSES", "FLIT_OPS", "LINK_OPS", "OPS", "PHASES", "UNITS", "Cause", "Op", "Phase", "Unit", "describe", "unit_of"]
 
 
 class Phase(IntEnum):
@@ -33,7 +33,7 @@ class Unit(IntEnum):
     ROUTER_WEST = 8
     ROUTER_NORTH = 9
     ROUTER_SOUTH = 10
-    ROUTER_LOCAL = 11
+    ROUTER_LOCAL = 11  # of every core; the others belong to the first core of a router
 
 
 class Cause(IntEnum):
@@ -77,6 +77,8 @@ class Op(IntEnum):
     CROSSBAR = 25
     LINK_FLIT = 26
     SCALE = 27
+    VERTICAL_FLIT = 28
+    SPARSE_ADD = 29
 
 
 class OpInfo(NamedTuple):
@@ -116,7 +118,9 @@ _INFO: dict[Op, OpInfo] = {
     Op.ARBITRATE: OpInfo("router", None, None, "one output granted"),
     Op.CROSSBAR: OpInfo("router", None, None, "one flit through the crossbar"),
     Op.SCALE: OpInfo("soma", None, None, "one sum multiplied by the spike amplitude (dropout)"),
-    Op.LINK_FLIT: OpInfo("link", None, None, "one flit over one inter-router link"),
+    Op.LINK_FLIT: OpInfo("link", None, None, "one flit over one link to the east or west"),
+    Op.VERTICAL_FLIT: OpInfo("link", None, None, "one flit over one link to the north or south"),
+    Op.SPARSE_ADD: OpInfo("synapse", None, None, "one weight added to the accumulator that its index names"),
 }
 
 OPS: tuple[str, ...] = tuple(op.name.lower() for op in Op)
@@ -135,6 +139,10 @@ _UNIT_IN_PHASE: dict[tuple[Op, Phase], str] = {
     (Op.NEURON_WRITE, Phase.IO): "axon",
     (Op.RANDOM_BIT, Phase.FORWARD): "soma",
 }
+
+
+FLIT_OPS = (Op.HOST_FLIT, Op.BUFFER_WRITE, Op.BUFFER_READ, Op.CROSSBAR, Op.LINK_FLIT, Op.VERTICAL_FLIT)
+LINK_OPS = (Op.LINK_FLIT, Op.VERTICAL_FLIT)
 
 
 def unit_of(op: Op, phase: Phase) -> str:

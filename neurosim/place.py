@@ -51,7 +51,7 @@ def homes(chip: Chip, needed: list[int]) -> list[list[int]]:
     and turn once into the next, and the flows of different layers share no link (xy routing). Otherwise the
     populations follow each other on a snake through the mesh, where consecutive cores are neighbours.
     """
-    columns, rows = chip.noc.columns, chip.noc.rows
+    columns, rows = chip.noc.columns * chip.noc.cores_per_router, chip.noc.rows
     if sum(-(-count // columns) for count in needed) <= rows:
         order, starts, row = list(range(chip.cores)), [], 0
         for count in needed:
@@ -65,8 +65,9 @@ def homes(chip: Chip, needed: list[int]) -> list[list[int]]:
 
 def snake(chip: Chip) -> list[int]:
     """Cores along a snake through the mesh, so that consecutive ones are neighbours."""
-    columns, rows = chip.noc.columns, chip.noc.rows
-    return [y * columns + (x if y % 2 == 0 else columns - 1 - x) for y in range(rows) for x in range(columns)]
+    columns, rows, each = chip.noc.columns, chip.noc.rows, chip.noc.cores_per_router
+    routers = [y * columns + (x if y % 2 == 0 else columns - 1 - x) for y in range(rows) for x in range(columns)]
+    return [router * each + k for router in routers for k in range(each)]
 
 
 def _demands(network: Network, chip: Chip, p: int, neurons: int, packets: int = 1) -> Demand:
@@ -232,6 +233,11 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
         raise PlacementError("\n".join(problems))
 
 
+def _routers(chip: Chip, parts: list[Part]) -> int:
+    """Routers in use: those of occupied cores, and the host's."""
+    return len({part.core // chip.noc.cores_per_router for part in parts} | {chip.host.router})
+
+
 def _byte(name: str, probability: float) -> int:
     """A dropout probability in 256ths: a neuron is silent if a random byte lies below."""
     if not (probability >= 0 and round(probability * 256) < 256):
@@ -282,7 +288,7 @@ def place(
     kind_table = kinds(network, chip, slices)
     return Image(
         name=f"{'-'.join(map(str, network.sizes))} on {chip.name}",
-        hardware=hardware(chip, settings, ENCODERS.index(network.populations[0].neuron)),
+        hardware=hardware(chip, settings, ENCODERS.index(network.populations[0].neuron), _routers(chip, parts)),
         sizes=sizes,
         slices=slices,
         ports=ports,

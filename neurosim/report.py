@@ -20,14 +20,13 @@ from neurosim.account.latency import latency
 from neurosim.account.memory import accesses
 from neurosim.chip import Chip
 from neurosim.engine.run import Run
-from neurosim.ops import CAUSES, OPS, PHASES, UNITS, Op, Phase, describe, unit_of
+from neurosim.ops import CAUSES, FLIT_OPS, OPS, PHASES, UNITS, Op, Phase, describe, unit_of
 
 __all__ = ["MODES", "Report", "curve_table", "report", "three_digits"]
 
 MODES = {"train": "train", "test": "inference"}  # mode in tables -> section of the summary
 
-_FLIT_OPS = (Op.HOST_FLIT, Op.BUFFER_WRITE, Op.BUFFER_READ, Op.CROSSBAR, Op.LINK_FLIT)
-_SYNAPTIC_OPS = (Op.SYNAPSE_ADD, Op.ERROR_MAC, Op.CREDIT_ADD, Op.WEIGHT_UPDATE)
+_SYNAPTIC_OPS = (Op.SYNAPSE_ADD, Op.SPARSE_ADD, Op.ERROR_MAC, Op.CREDIT_ADD, Op.WEIGHT_UPDATE)
 # The community's prices of FP32 arithmetic at 45 nm in pJ (Horowitz, ISSCC 2014): addition, multiply-add.
 _ADD_PJ, _MAC_PJ = 0.9, 4.6
 
@@ -119,7 +118,7 @@ def _bits(op: Op, chip: Chip) -> int:
     memory = describe(op).memory
     if memory is not None:
         return chip.core.memories()[memory].word_bits
-    if op in _FLIT_OPS:
+    if op in FLIT_OPS:
         return chip.noc.link.width_bits
     return int(op == Op.RANDOM_BIT)
 

@@ -12,7 +12,7 @@ from neurosim.image import Hardware, Ints, Kinds, Program, Slices
 from neurosim.learning import Formats
 from neurosim.network import Network
 from neurosim.ops import Op, Phase
-from neurosim.routing import xy
+from neurosim.ways import Ways
 
 __all__ = ["Part", "hardware", "kinds", "program", "routes", "slice_table"]
 
@@ -26,28 +26,32 @@ class Part(NamedTuple):
     size: int
 
 
-def hardware(chip: Chip, settings: Any, encoder: int) -> Hardware:
-    """The timing and format numbers of a chip."""
+def hardware(chip: Chip, settings: Any, encoder: int, routers: int) -> Hardware:
+    """The timing and format numbers of a chip, of which `routers` routers are in use."""
     core, noc = chip.core, chip.noc
     stochastic = core.learning.rounding == "stochastic"
     return Hardware(
         cores=chip.cores,
         columns=noc.columns,
         rows=noc.rows,
+        concentration=noc.cores_per_router,
         buffer_flits=noc.router.buffer_flits,
         routing_cycles=noc.router.routing_cycles,
         credit_cycles=noc.router.credit_cycles,
         link_cycles=noc.link.latency_cycles,
+        vertical_cycles=noc.link.vertical_latency_cycles or noc.link.latency_cycles,
+        link_interval=noc.link.interval_cycles,
         two_stage=int(noc.router.arrangement == "two_stage"),
         axon_fifo=core.axon.fifo_flits,
         synapse_queue=core.synapse.queue_packets,
         spike_queue=core.soma.queue_spikes,
         packet_queue=core.packetiser.queue_packets,
         soma_cycles=core.soma.cycles_per_neuron,
+        spike_cycles=core.soma.cycles_per_spike,
         soma_latency=core.soma.latency_cycles,
         packet_cycles=core.packetiser.cycles_per_packet,
         synapse_latency=core.synapse.latency_cycles,
-        barrier=chip.sync.latency_cycles,
+        barrier=chip.sync.latency(routers),
         tick_period=chip.sync.period_cycles or 0,
         host_router=chip.host.router,
         host_latency=chip.host.latency_cycles,
@@ -91,63 +95,32 @@ def slice_table(network: Network, chip: Chip, parts: list[Part], form: Formats) 
     )
 
 
-def _mark(ports: NDArray[np.uint8], start: int, node: int, chip: Chip) -> None:
-    """Add the way from router `start` to `node` to one destination set."""
-    columns, rows = chip.noc.columns, chip.noc.rows
-    target = chip.host.router if node == chip.cores else node
-    at = start
-    while (port := xy.output(at, target, columns)) != xy.LOCAL:
-        ports[at] |= 1 << port
-        after = xy.neighbour(at, port, columns, rows)
-        assert after is not None
-        dead = {tuple(sorted(link)) for link in chip.noc.dead_links}
-        if tuple(sorted((at, after))) in dead:
-            raise PlacementError(
-                f"xy routing from core {start} to core {target} needs the link {at}-{after}, "
-                "which noc.dead_links declares dead"
-            )
-        at = after
-    ports[at] |= 1 << (xy.WEST if node == chip.cores else xy.LOCAL)
-
-
-def _unicast_ports(chip: Chip) -> NDArray[np.uint8]:
-    """Destination sets 0..cores: one node each, valid from any router (dead links are checked by `_mark`)."""
-    ports = np.zeros((chip.cores + 1, chip.cores), np.uint8)
-    for node in range(chip.cores + 1):
-        target = chip.host.router if node == chip.cores else node
-        for router in range(chip.cores):
-            port = xy.output(router, target, chip.noc.columns)
-            if port == xy.LOCAL and node == chip.cores:
-                port = xy.WEST
-            ports[node, router] = 1 << port
-    return ports
-
-
 def routes(network: Network, chip: Chip, slices: Slices) -> tuple[NDArray[np.uint8], Slices]:
     """Destination sets of all slices: one unicast set per post core, or one multicast set.
 
     Raises PlacementError if a way crosses a dead link or a route table overflows.
     """
-    rows = [_unicast_ports(chip)]
+    ways = Ways(chip)
+    rows = [ways.unicast()]
     sets: list[int] = []
     set_ptr = [0]
     top = len(network.sizes) - 1
-    way = np.zeros(chip.cores, np.uint8)
+    way = np.zeros(chip.noc.routers, np.uint8)
     for core in sorted({int(core) for core in slices.core}):  # pixel values, label, learning rate
-        _mark(way, chip.host.router, core, chip)
+        ways.mark(way, chip.cores, core)
     for core in slice_cores(slices, top):  # read-out
-        _mark(way, core, chip.cores, chip)
+        ways.mark(way, core, chip.cores)
     for s, core in enumerate(slices.core):
         p = int(slices.population[s])
         targets = slice_cores(slices, p + 1) if p < top else []
-        ways = np.zeros((len(targets), chip.cores), np.uint8)
-        for way, target in zip(ways, targets, strict=True):
-            _mark(way, int(core), target, chip)
+        tree = np.zeros((1, chip.noc.routers), np.uint8)
+        for target in targets:
+            ways.mark(tree[0], int(core), target)
             if p > 0:  # the way back of the error, which ends at the first hidden layer
-                _mark(np.zeros(chip.cores, np.uint8), target, int(core), chip)
+                ways.mark(np.zeros_like(way), target, int(core))
         if chip.noc.multicast and len(targets) > 1:
             sets.append(sum(len(block) for block in rows))
-            rows.append(np.bitwise_or.reduce(ways, axis=0, keepdims=True))
+            rows.append(tree)
         else:
             sets.extend(targets)
         set_ptr.append(len(sets))
@@ -219,9 +192,8 @@ def _forward_kind(table: Kinds, q: int, chip: Chip, slices: Slices, address: int
     for s in np.flatnonzero(slices.population == q + 1):
         node, words, size = int(slices.core[s]), int(slices.words[s]), int(slices.size[s])
         table.axon[q, node] = core.axon.lookup_cycles
-        table.synapse[q, node] = row_cycles(
-            words, size, core.synapse.banks, core.synapse.ports, core.synapse.lanes
-        )
+        unit = core.synapse
+        table.synapse[q, node] = row_cycles(words, size, unit.banks, unit.ports, unit.lanes, unit.lane_cycles)
         ops = table.ops[q, node]
         ops[Op.AXON_READ] = 1
         ops[Op.SYNAPSE_READ] = words

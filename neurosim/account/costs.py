@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from neurosim import yamlio
 from neurosim.complaint import Complaints, Path, did_you_mean
-from neurosim.ops import OPS, Op, describe
+from neurosim.ops import FLIT_OPS, LINK_OPS, OPS, Op, describe
 from neurosim.section import Quality, Section, require
 
 __all__ = ["Band", "Cost", "CostTable", "Power", "Sram", "SramLaw", "Static", "load_costs"]
@@ -20,7 +20,6 @@ Exponent = Annotated[float, Field(ge=-2, le=2)]
 
 LOGIC_BAND = (1 / 2, 2.0)  # one op of logic: the mid value divided and multiplied by 2
 NOC_BAND = (1 / 1.5, 1.5)  # one bit through router or link
-_FLIT_OPS = (Op.HOST_FLIT, Op.BUFFER_WRITE, Op.BUFFER_READ, Op.CROSSBAR, Op.LINK_FLIT)
 
 
 class Cost(Section):
@@ -162,8 +161,8 @@ class CostTable(Section):
 
     @staticmethod
     def _allowed() -> dict[str, tuple[str, ...]]:
-        flits = tuple(op.name.lower() for op in _FLIT_OPS)
-        return {"ops": OPS, "per_bit": flits, "per_bit_mm": (Op.LINK_FLIT.name.lower(),)}
+        flits = tuple(op.name.lower() for op in FLIT_OPS)
+        return {"ops": OPS, "per_bit": flits, "per_bit_mm": tuple(op.name.lower() for op in LINK_OPS)}
 
 
 def _text(value: float | None) -> str:

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from neurosim.engine.forest import lone_sources
+from neurosim.engine.forest import look_ahead, steps_of
 from neurosim.engine.forward import new_activity
-from neurosim.engine.layout import build_machine
+from neurosim.engine.layout import PORTS, build_machine
 from neurosim.engine.run import Run
-from neurosim.engine.step import DEADLOCK
+from neurosim.engine.step import DEADLOCK, GENERAL
 from neurosim.errors import ConfigError, SimulationError
 from neurosim.image import Image, Ints, State
 from neurosim.kernel import CompileError, cache_for
@@ -89,8 +89,10 @@ def run(
     m = build_machine(
         image, state.pointers, state.cycle, _room(image), max(capacity, 1 << 16) if record else 0
     )
-    if not general:
-        m.lone[:] = lone_sources(image, m.output.after, m.node.attach)
+    if general:
+        m.clock[GENERAL] = 1
+    else:
+        m = look_ahead(m, steps_of(image), bool(hw.two_stage))
     samples, outputs = len(batch.values), int(image.sizes[-1])
     counts, membranes = np.zeros((samples, outputs), np.int64), np.zeros((samples, outputs), np.int64)
     cycles = np.zeros(samples, np.int64)
@@ -113,9 +115,9 @@ def run(
         state.weights[:] = before.weights
         return run(image, state, batch, record, general=general, capacity=logged)
     state.cycle = int(m.clock[0])
-    state.pointers[:] = m.output.pointer.reshape(-1, 5)
+    state.pointers[:] = m.output.pointer.reshape(-1, PORTS)[:, : hw.radix]
     _count_deliveries(m.counts, m.delivered, image, batch.learn)
-    _fill_barrier(m.cycles, m.totals[0], image.nodes)
+    _fill_barrier(m.cycles, m.totals[0], image.nodes, hw.concentration)
     return Run(
         samples=samples,
         counts=m.counts,
@@ -127,7 +129,7 @@ def run(
         output_membrane=membranes,
         spikes=m.spikes,
         sample_cycles=cycles,
-        links=m.links.reshape(-1, 5),
+        links=m.links.reshape(-1, PORTS)[:, : hw.radix].copy(),
         events=_sorted(m.log[:logged]) if record else None,
     )
 
@@ -151,11 +153,12 @@ def _count_deliveries(counts: Ints, delivered: Ints, image: Image, learn: bool) 
         counts[phase] += np.einsum("kn,kno->no", delivered[mine], per_packet[mine])
 
 
-def _fill_barrier(cycles: Ints, phase_cycles: Ints, nodes: int) -> None:
+def _fill_barrier(cycles: Ints, phase_cycles: Ints, nodes: int, concentration: int) -> None:
     """What a unit did not spend otherwise it waited for the barrier; units that do not exist stay empty."""
     cycles[..., Cause.BARRIER] = phase_cycles[:, None, None] - cycles.sum(axis=-1)
     exists = np.ones((nodes, len(Unit)), bool)
     exists[:-1, Unit.HOST] = False
+    exists[np.arange(nodes) % concentration != 0, Unit.ROUTER_EAST : Unit.ROUTER_LOCAL] = False
     exists[-1] = False
     exists[-1, [Unit.HOST, Unit.AXON, Unit.PACKETISER, Unit.INJECT]] = True
     cycles[:, ~exists] = 0

@@ -15,9 +15,9 @@ def ceil_div(a: int, b: int) -> int:
 
 
 @kernel
-def row_cycles(words: int, synapses: int, banks: int, ports: int, lanes: int) -> int:
+def row_cycles(words: int, synapses: int, banks: int, ports: int, lanes: int, lane_cycles: int) -> int:
     """Cycles of one forward row: adjacent words lie in adjacent banks, so that no bank is asked twice."""
-    return max(1, max(ceil_div(words, banks * ports), ceil_div(synapses, lanes)))
+    return max(1, max(ceil_div(words, banks * ports), ceil_div(synapses, lanes) * lane_cycles))
 
 
 @kernel

@@ -6,17 +6,17 @@ known, because the flit that frees the slot belongs to the same source and went 
 other, every cycle exact; about four times quicker than the general loop (docs/decisions, "forest").
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.layout import Machine
-from neurosim.engine.network import CROSS, FLITS, INJECT, credit_cycle, log, receive, slot_of, start_packet
+from neurosim.engine.layout import PORTS, Machine
+from neurosim.engine.network import CROSS, FLITS, INJECT, behind, log, ready_cycle, receive, slot_of, start_packet
 from neurosim.image import Image, Ints
-from neurosim.kernel import inlined, inner
+from neurosim.kernel import inlined, inner, kernel
 
-__all__ = ["lone_sources", "run_alone"]
+__all__ = ["look_ahead", "run_alone", "steps_of"]
+
+NOBODY, MANY = -1, -2
 
 
 @inlined
@@ -27,41 +27,42 @@ def travel(m: Machine, p: int, flit: int, start: int, arrival: int) -> None:
     while depth > 0:
         depth -= 1
         q, here = m.path[depth, 0], m.path[depth, 1]
-        port, router = m.input[q], q // 5
+        port, router = m.input[q], q // PORTS
         first = max(here, port.front_from)
         if flit == 0:
             first += m.hw[0].routing_cycles
         ways = np.int64(m.ports[m.packet[p].set, router])
         latest, crossings, before = first, 0, -1
-        for output in range(5):
+        for output in range(m.hw[0].radix):
             if (ways >> output) & 1 == 0:
                 continue
-            out = m.output[5 * router + output]
-            cycle = max(first, credit_cycle(m, out.after))
+            out = m.output[PORTS * router + output]
+            cycle = max(first, ready_cycle(m, PORTS * router + output))
             log(
                 m,
                 cycle,
                 CROSS,
                 router,
-                5 * (q % 5) + output,
+                PORTS * (q % PORTS) + output,
                 m.packet[p].origin,
                 1024 * m.packet[p].number + flit,
             )
             out.sent += 1
-            out.pointer = (q % 5 + 1) % 5
+            out.pointer = behind(m, q % PORTS)
+            out.ready = cycle + out.interval
             if out.after >= 0:
-                m.path[depth, 0], m.path[depth, 1] = out.after, cycle + m.hw[0].link_cycles + 2
+                m.path[depth, 0], m.path[depth, 1] = out.after, cycle + out.wire
                 depth += 1
             else:
                 receive(m, -out.after - 1, p, flit, cycle + 3)
-            m.path[m.path.shape[0] - 5 + output, 0] = cycle
+            m.path[m.path.shape[0] - PORTS + output, 0] = cycle
             latest = max(latest, cycle)
-        for output in range(5):  # copies of one flit that cross in the same cycle are one read of the buffer
+        for output in range(m.hw[0].radix):  # copies of one flit that cross in the same cycle are one read of the buffer
             if (ways >> output) & 1 == 1:
-                cycle = m.path[m.path.shape[0] - 5 + output, 0]
+                cycle = m.path[m.path.shape[0] - PORTS + output, 0]
                 before = 0
                 for other in range(output):
-                    if (ways >> other) & 1 == 1 and m.path[m.path.shape[0] - 5 + other, 0] == cycle:
+                    if (ways >> other) & 1 == 1 and m.path[m.path.shape[0] - PORTS + other, 0] == cycle:
                         before = 1
                 crossings += 1 - before
         port.busy += crossings
@@ -97,50 +98,70 @@ def run_alone(m: Machine, n: int) -> None:
     node.emission = node.stop
 
 
-def lone_sources(image: Image, after: Ints, attach: Ints) -> Ints:
-    """int64[kinds, nodes]: 1 if node n, when it sends packets of this kind, meets no other source.
+@kernel
+def survey(ports: NDArray[np.uint8], after: Ints, attach: Ints, sources: Ints, sets: Ints, user: Ints, stack: Ints,
+           meets: Ints) -> None:  # fmt: skip
+    """Who uses which place, if source k sends to destination set k: user[place] becomes the source, or MANY.
 
-    A step has the kinds that are sent in it; two sources meet if a router input or output serves both.
+    A place is a router input q, or inputs + output. meets[n] becomes 1 if a place on the ways of n has other users.
+    user: int64[2 * inputs] of NOBODY; stack: int64[inputs].
     """
-    kinds, nodes = len(image.kinds.flits), image.nodes
-    lone = np.zeros((kinds, nodes), np.int64)
-    if image.hardware.two_stage:
-        return lone
-    slices, top = image.slices, len(image.sizes) - 1
-    cores = [[int(c) for c in slices.core[slices.population == p]] for p in range(top + 1)]
-    forward = [
-        (int(slices.core[s]), int(t))
-        for s in range(len(slices.core))
-        for t in slices.sets[slices.set_ptr[s] : slices.set_ptr[s + 1]]
-    ]
-    steps = [(list(range(top)), forward)]
+    inputs = after.shape[0]
+    for turn in range(2):
+        for k in range(sources.shape[0]):
+            stack[0] = attach[sources[k]]
+            depth = 1
+            while depth > 0:
+                depth -= 1
+                q = stack[depth]
+                mask = np.int64(ports[sets[k], q // PORTS])
+                for port in range(-1, PORTS):  # -1: the input itself
+                    if port >= 0 and (mask >> port) & 1 == 0:
+                        continue
+                    output = q // PORTS * PORTS + port
+                    place = q if port < 0 else inputs + output
+                    if turn == 1:
+                        if user[place] == MANY:
+                            meets[sources[k]] = 1
+                    elif user[place] != sources[k]:
+                        user[place] = sources[k] if user[place] == NOBODY else MANY
+                    if port >= 0 and after[output] >= 0:
+                        stack[depth] = after[output]
+                        depth += 1
+
+
+def steps_of(image: Image) -> list[tuple[list[int], Ints, Ints]]:
+    """What may be sent in one step: (packet kinds, source nodes, destination sets), the last two side by side."""
+    slices, top, kinds, nodes = image.slices, len(image.sizes) - 1, image.kinds, image.nodes
+    cores = [slices.core[slices.population == p] for p in range(top + 1)]
+    steps = [(list(range(top)), np.repeat(slices.core, np.diff(slices.set_ptr)), slices.sets)]
     for q in range(1, top):
-        steps.append(([top + q], [(a, b) for a in cores[q + 1] for b in cores[q]]))
-    steps.append(([image.kinds.readout], [(a, image.program.readout_set) for a in cores[top]]))
-    host = [image.kinds.label, image.kinds.rate, *range(image.kinds.readout + 1, kinds)]
-    steps.append(
-        (host, [(nodes - 1, int(t)) for t in set(image.program.load_set) | set(image.program.rate_set)])
-    )
-    for sent, routes in steps:
-        users: dict[int, set[int]] = {}
-        for source, target in routes:
-            for place in _places(image.ports[target], int(attach[source]), after):
-                users.setdefault(place, set()).add(source)
-        meeting = {source for met in users.values() if len(met) > 1 for source in met}
-        for source in {source for source, _ in routes} - meeting:
-            lone[sent, source] = 1
-    return lone
+        steps.append(([top + q], np.repeat(cores[q + 1], len(cores[q])), np.tile(cores[q], len(cores[q + 1]))))
+    steps.append(([kinds.readout], cores[top], np.full(len(cores[top]), image.program.readout_set)))
+    targets = np.unique(np.concatenate([image.program.load_set, image.program.rate_set]))
+    host = [kinds.label, kinds.rate, *range(kinds.readout + 1, len(kinds.flits))]
+    steps.append((host, np.full(len(targets), nodes - 1), targets))
+    return steps
 
 
-def _places(ports: NDArray[np.uint8], start: int, after: Any) -> set[int]:
-    """Router inputs (q) and outputs (-1 - output) on the way of one destination set from input `start`."""
-    places, todo = set(), [start]
-    while todo:
-        q = todo.pop()
-        places.add(q)
-        for output in range(5):
-            if ports[q // 5] >> output & 1:
-                places.add(-1 - (q // 5 * 5 + output))
-                if after[q // 5 * 5 + output] >= 0:
-                    todo.append(int(after[q // 5 * 5 + output]))
-    return places
+def look_ahead(m: Machine, steps: list[tuple[list[int], Ints, Ints]], two_stage: bool) -> Machine:
+    """The machine with what is known beforehand: sources that meet no other (`lone`), nodes and ports that are used
+    at all (`live...`).
+
+    The two-stage arrangement always takes the general loop.
+    """
+    inputs, nodes = len(m.input), len(m.node)
+    used, live = np.zeros(2 * inputs, bool), np.zeros(nodes, bool)
+    live[-1] = True
+    after, attach = m.output.after.copy(), m.node.attach.copy()
+    for kinds, sources, sets in steps:
+        user, meets = np.full(2 * inputs, NOBODY), np.zeros(nodes, np.int64)
+        sources, sets = sources.astype(np.int64), sets.astype(np.int64)
+        survey(m.ports, after, attach, sources, sets, user, np.zeros(inputs, np.int64), meets)
+        used |= user != NOBODY
+        live[sources] = True
+        for kind in kinds:
+            m.lone[kind, sources] = 0 if two_stage else 1 - meets[sources]
+    live[-1 - after[used[inputs:] & (after < 0)]] = True
+    nodes_used, inputs_used, outputs_used = (np.flatnonzero(mask) for mask in (live, used[:inputs], used[inputs:]))
+    return m._replace(live=nodes_used, live_in=inputs_used, live_out=outputs_used)

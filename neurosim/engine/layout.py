@@ -13,13 +13,14 @@ from neurosim.image import Hardware, Image, Ints
 from neurosim.ops import Cause, Op, Phase, Unit
 from neurosim.routing import xy
 
-__all__ = ["NOWHERE", "WHEEL", "Machine", "build_machine"]
+__all__ = ["NOWHERE", "PORTS", "WHEEL", "BY_KIND", "BY_NODE", "Machine", "build_machine"]
 
 NOWHERE = -1_000_000  # an output at the edge of the mesh
-WHEEL = 256  # cycles that the timer wheel looks ahead; later wake-ups are looked at again
+PORTS = 8  # places for the ports of a router (four links, one to four cores); a power of two, to divide by shifts
+WHEEL = 4096  # cycles that the timer wheel looks ahead (64 words of 64); later wake-ups are looked at again
 
 _INPUT = (
-    "feeder",  # 5 * router + output that feeds this input, or -(n + 1) for terminal n
+    "feeder",  # PORTS * router + output that feeds this input, or -(n + 1) for terminal n
     "pushed",  # flits that entered in this step, the wire included
     "popped",  # flits that left
     "front_from",  # first cycle in which the present front may be considered
@@ -31,23 +32,40 @@ _INPUT = (
     "busy",
     "blocked",
     "last",  # end of the last crossing
+    "book",  # node whose ledger has this port
+    "unit",  # and its unit there
 )
 _OUTPUT = (
-    "after",  # input port 5 * router + port behind the output, -(n + 1) for terminal n, or NOWHERE
+    "after",  # input PORTS * router + port behind the output, -(n + 1) for terminal n, or NOWHERE
     "owner",  # input that holds the output, or -1
     "pointer",  # round robin
     "sent",  # flits in this step
+    "wire",  # cycles from a grant to the arrival behind
+    "back",  # cycles from a pop behind to the credit here
+    "interval",  # cycles from a grant to the next
+    "free",  # first cycle in which the link takes the next flit (singles.py)
+    "ready",  # first cycle of the next grant, as far as is known (singles.py: NEVER if it is not known)
+    "book",  # node whose ledger has this output
 )
 _SLOT = (
-    "packet",
-    "flit",
-    "arrival",  # may lie ahead: the flit is on the wire
-    "pop_cycle",  # when the flit that was in this slot left
+    ("packet", np.int32),
+    ("flit", np.int32),
+    ("set", np.int32),  # destination set of the packet
+    ("spare", np.int32),
+    ("arrival", np.int64),  # may lie ahead: the flit is on the wire
+    ("pop_cycle", np.int64),  # when the flit that was in this slot left
+)
+_GATE = (
+    ("want", np.uint64),  # bit 8 * output + input: the front of the input may be considered, and asks for the output
+    ("hidden", np.int64),  # bit i: the front of input i may only be considered later
 )
 _NODE = (
     "attach",  # router input that the terminal feeds
     "items",  # length of the sweep, 0: none
     "cycles",  # per item
+    "spike",  # in addition for an item that fires
+    "mute",  # items that fire and send nothing: in all
+    "muted",  # and up to the item that the sweep has reached
     "conflict",  # of which waiting for banks
     "latency",  # from the end of an item to its result
     "unit",  # which unit sweeps
@@ -79,8 +97,18 @@ _NODE = (
     "synapse_free",
     "synapse_busy",
 )
-_PACKET = ("set", "kind", "origin", "number", "release")  # release: scripted traffic only
-_EMISSION = ("position", "packets")  # item of the sweep; first packet
+_PACKET = (
+    ("set", np.int32),
+    ("kind", np.int32),
+    ("origin", np.int32),
+    ("number", np.int32),
+    ("row", np.int32),  # cycles at the synapse unit; BY_KIND: as the kind says; BY_NODE: look into Machine.row
+    ("rows", np.int32),  # first entry there
+    ("rows_end", np.int32),
+    ("release", np.int32),  # scripted traffic only
+)
+_ROW = (("node", np.int32), ("cycles", np.int32))
+_EMISSION = ("position", "packets", "mute")  # item of the sweep; first packet; silent firing items before it
 _RINGS = (
     "credit_at",
     "row_at",
@@ -96,20 +124,29 @@ _SLICE = ("core", "population", "first", "neurons", "sets", "sets_end")
 _HOST = ("set", "kind")
 
 
+BY_KIND, BY_NODE = -1, -2
+
+
 class Machine(NamedTuple):
     """The machine in arrays. Records as listed above; int64 unless marked."""
 
     hw: Any  # record [1]: the fields of image.Hardware, where the four rings start, and masks of all rings
-    input: Any  # record [5 * routers]
-    output: Any  # record [5 * routers]
+    input: Any  # record [PORTS * routers]
+    output: Any  # record [PORTS * routers]
+    gate: Any  # record [routers] requests of single flits (singles.py)
     present: Ints  # [routers] bit p: input p holds a flit (which may still be on the wire)
-    slot: Any  # record [5 * routers * places]: FIFO entries
+    slot: Any  # record [PORTS * routers * places]: FIFO entries
     node: Any  # record [nodes]
     ring: Ints  # [nodes, ...] axon credits, row starts, spike takes, packet tails: by number modulo depth
     packet: Any  # record [packets of a step]
     emission: Any  # record [emissions of a step + 1]
+    row: Any  # record: rows of multicast packets by node, ascending
     wheel: NDArray[np.uint64]  # [WHEEL, words]: routers to look at, by cycle
-    marks: NDArray[np.uint64]  # [WHEEL / 64]: occupied wheel slots
+    marks: NDArray[np.uint64]  # [WHEEL / 64 + 1]: occupied wheel slots; the last word: occupied words
+    spread: NDArray[np.uint64]  # [256]: bit o of a mask -> bit 8 * o
+    live: Ints  # nodes that may have work
+    live_in: Ints  # router inputs that flits may pass
+    live_out: Ints  # router outputs that flits may pass
     ports: NDArray[np.uint8]  # [sets, routers]
     service: Ints  # [kinds, nodes, 3]: flits, axon cycles, synapse cycles
     slice: Any  # record [slices]
@@ -121,19 +158,21 @@ class Machine(NamedTuple):
     kinds: Ints  # [3]: kind of error(0), of readout; set of the readout
     delivered: Ints  # [kinds, nodes]
     lone: Ints  # [kinds, nodes] 1: a node that sends this kind meets no other source (forest.py)
-    path: Ints  # [routers + 6, 2] stack of the tree walk (forest.py)
+    path: Ints  # [routers + PORTS + 1, 2] stack of the tree walk (forest.py)
     counts: Ints  # [phases, nodes, ops]
     cycles: Ints  # [phases, nodes, units, causes]; BARRIER is filled in at the end of the run
     totals: Ints  # [2, phases]: cycles, steps
-    clock: Ints  # [6]: cycle, overruns, deadlock, emissions and packets of this step, last end of a service
+    clock: Ints  # [8]: cycle, overruns, deadlock; of this step emissions, packets, last end of a service, flits of the
+    # longest packet; 1: all packets go through the general loop
     spikes: Ints  # [populations]
-    links: Ints  # [5 * routers]
+    links: Ints  # [PORTS * routers]
     log: Ints  # [capacity, 6]: cycle, event, node, a, b, c; no rows: nothing is recorded
     logged: Ints  # [1]
 
 
-def _records(fields: tuple[str, ...], n: int) -> Any:
-    return np.zeros(n, np.dtype([(name, np.int64) for name in fields])).view(np.recarray)
+def _records(fields: Any, n: int) -> Any:
+    typed = [(field, np.int64) if isinstance(field, str) else field for field in fields]
+    return np.zeros(n, np.dtype(typed)).view(np.recarray)
 
 
 def _zeros(*shape: int) -> Ints:
@@ -143,35 +182,52 @@ def _zeros(*shape: int) -> Ints:
 def _wire(hw: Hardware, inputs: Any, outputs: Any, nodes: Any) -> None:
     outputs.after = NOWHERE
     inputs.feeder = NOWHERE
+    outputs.interval = 1
     opposite = {xy.EAST: xy.WEST, xy.WEST: xy.EAST, xy.NORTH: xy.SOUTH, xy.SOUTH: xy.NORTH}
-    for r in range(hw.cores):
+    for r in range(hw.routers):
+        ports = slice(PORTS * r, PORTS * (r + 1))
+        inputs.book[ports] = outputs.book[ports] = r * hw.concentration
+        inputs.unit[ports] = Unit.ROUTER_EAST + np.minimum(np.arange(PORTS), xy.LOCAL)
         for port, back in opposite.items():
             other = xy.neighbour(r, port, hw.columns, hw.rows)
             if other is not None:
-                outputs.after[5 * r + port] = 5 * other + back
-                inputs.feeder[5 * other + back] = 5 * r + port
-    nodes.attach[:-1] = 5 * np.arange(hw.cores) + xy.LOCAL
-    nodes.attach[-1] = 5 * hw.host_router + xy.WEST
+                here = PORTS * r + port
+                outputs.after[here] = PORTS * other + back
+                inputs.feeder[PORTS * other + back] = here
+                link = hw.vertical_cycles if port in (xy.NORTH, xy.SOUTH) else hw.link_cycles
+                outputs.wire[here], outputs.back[here] = link + 2, link + 1 + hw.credit_cycles
+                outputs.interval[here] = hw.link_interval
+    core = np.arange(hw.cores)
+    nodes.attach[:-1] = PORTS * (core // hw.concentration) + xy.LOCAL + core % hw.concentration
+    nodes.attach[-1] = PORTS * hw.host_router + xy.WEST
     for n, q in enumerate(nodes.attach):
         outputs.after[q] = inputs.feeder[q] = -(n + 1)
+        if n < hw.cores:
+            inputs.book[q] = n
 
 
-def build_machine(image: Image, pointers: Ints, cycle: int, room: tuple[int, int], log_rows: int) -> Machine:
-    """An idle machine for `image`; `room`: most emissions and packets of a step."""
+def _spread() -> NDArray[np.uint64]:
+    return np.array([sum(1 << (8 * o) for o in range(8) if mask >> o & 1) for mask in range(256)], np.uint64)
+
+
+def build_machine(
+    image: Image, pointers: Ints, cycle: int, room: tuple[int, int], log_rows: int, rows: int = 0
+) -> Machine:
+    """An idle machine for `image`; `room`: most emissions and packets of a step; `rows`: entries of Machine.row."""
     hw, nodes, kinds = image.hardware, image.nodes, image.kinds
     depths = (hw.axon_fifo, hw.synapse_queue, hw.spike_queue, hw.packet_queue, hw.buffer_flits)
     places = [1 << (depth - 1).bit_length() for depth in depths]
     starts = np.concatenate([[0], np.cumsum(places)])
-    record = _records((*hw._fields, *_RINGS), 1)
-    record[0] = (*hw, *(int(start) for start in starts[:4]), *(n - 1 for n in places))
+    record = _records((*hw._fields, "radix", *_RINGS), 1)
+    record[0] = (*hw, hw.radix, *(int(start) for start in starts[:4]), *(n - 1 for n in places))
     inputs, outputs, node = (
-        _records(_INPUT, 5 * hw.cores),
-        _records(_OUTPUT, 5 * hw.cores),
+        _records(_INPUT, PORTS * hw.routers),
+        _records(_OUTPUT, PORTS * hw.routers),
         _records(_NODE, nodes),
     )
     _wire(hw, inputs, outputs, node)
     inputs.held = outputs.owner = -1
-    outputs.pointer = pointers.ravel()
+    outputs.pointer = np.pad(pointers, ((0, 0), (0, PORTS - hw.radix))).ravel()
     table = image.slices
     slices = _records(_SLICE, len(table.core))
     for s in range(len(slices)):
@@ -192,14 +248,20 @@ def build_machine(image: Image, pointers: Ints, cycle: int, room: tuple[int, int
         hw=record,
         input=inputs,
         output=outputs,
-        present=_zeros(hw.cores),
-        slot=_records(_SLOT, 5 * hw.cores * places[4]),
+        gate=_records(_GATE, hw.routers),
+        present=_zeros(hw.routers),
+        slot=_records(_SLOT, PORTS * hw.routers * places[4]),
         node=node,
         ring=_zeros(nodes, int(starts[4])),
         packet=_records(_PACKET, room[1] + 1),
         emission=_records(_EMISSION, room[0] + 1),
-        wheel=np.zeros((WHEEL, (hw.cores + 63) // 64), np.uint64),
-        marks=np.zeros(WHEEL // 64, np.uint64),
+        row=_records(_ROW, rows),
+        wheel=np.zeros((WHEEL, (hw.routers + 63) // 64), np.uint64),
+        marks=np.zeros(WHEEL // 64 + 1, np.uint64),
+        spread=_spread(),
+        live=np.arange(nodes),
+        live_in=np.arange(PORTS * hw.routers),
+        live_out=np.arange(PORTS * hw.routers),
         ports=image.ports.copy(),
         service=np.stack([flits, kinds.axon, kinds.synapse], axis=-1),
         slice=slices,
@@ -211,13 +273,13 @@ def build_machine(image: Image, pointers: Ints, cycle: int, room: tuple[int, int
         kinds=np.array([len(image.sizes) - 1, kinds.readout, program.readout_set], np.int64),
         delivered=_zeros(count, nodes),
         lone=_zeros(count, nodes),
-        path=_zeros(hw.cores + 6, 2),
+        path=_zeros(hw.routers + PORTS + 1, 2),
         counts=_zeros(phases, nodes, len(Op)),
         cycles=_zeros(phases, nodes, len(Unit), len(Cause)),
         totals=_zeros(2, phases),
-        clock=np.array([cycle, 0, 0, 0, 0, 0], np.int64),
+        clock=np.array([cycle, 0, 0, 0, 0, 0, 0, 0], np.int64),
         spikes=_zeros(len(image.sizes)),
-        links=_zeros(5 * hw.cores),
+        links=_zeros(PORTS * hw.routers),
         log=_zeros(log_rows, 6),
         logged=_zeros(1),
     )

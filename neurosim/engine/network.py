@@ -8,11 +8,11 @@ server each, so that their cycles follow by arithmetic (docs/decisions/0001, "Th
 
 import numpy as np
 
-from neurosim.engine.layout import WHEEL, Machine
+from neurosim.engine.layout import BY_KIND, BY_NODE, PORTS, WHEEL, Machine
 from neurosim.kernel import first_bit, inlined, inner
 
-__all__ = ["ARRIVE", "AXON", "CROSS", "EMIT", "FLITS", "INJECT", "SYNAPSE", "credit_cycle", "log", "receive",
-           "run_packets", "slot_of", "start_packet"]  # fmt: skip
+__all__ = ["ARRIVE", "AXON", "CROSS", "EMIT", "FLITS", "INJECT", "NEVER", "SYNAPSE", "behind", "log", "next_cycle", "ready_cycle", "receive",
+           "run_packets", "slot_of", "start_packet", "take_mark", "wake"]  # fmt: skip
 
 EMIT, INJECT, CROSS, ARRIVE, AXON, SYNAPSE = range(6)  # events of the log
 NEVER = 1 << 60
@@ -40,6 +40,7 @@ def wake(m: Machine, router: int, cycle: int, now: int) -> None:
     at = min(cycle, now + WHEEL - 1) & (WHEEL - 1)
     m.wheel[at, router >> 6] |= np.uint64(1) << np.uint64(router & 63)
     m.marks[at >> 6] |= np.uint64(1) << np.uint64(at & 63)
+    m.marks[WHEEL >> 6] |= np.uint64(1) << np.uint64(at >> 6)
 
 
 @inlined
@@ -55,17 +56,20 @@ def sweep_to(m: Machine, n: int, e: int, kind: int) -> int:
     cycles = node.cycles
     if n == hw.cores:  # the host link takes the time of its packet
         cycles = m.service[kind, n, FLITS] * hw.host_flit_cycles
-    free = node.sweep_free + (m.emission[e].position - node.at) * cycles
+    emission = m.emission[e]
+    mute = (emission.mute - node.muted) * node.spike  # items before it that fired and sent nothing took longer
+    free = node.sweep_free + (emission.position - node.at) * cycles + mute
     start = free
     number = e - node.first
     if number >= hw.spike_queue:
         start = max(start, m.ring[n, hw.take_at + ((number - hw.spike_queue) & hw.take_mask)] + 1)
     node.sweep_blocked += start - free
-    node.sweep_busy += (m.emission[e].position - node.at + 1) * cycles
-    node.sweep_free = start + cycles
-    node.at = m.emission[e].position + 1
-    log(m, start + cycles + node.latency, EMIT, n, m.emission[e].position, kind, 0)
-    return start + cycles + node.latency
+    node.sweep_busy += (emission.position - node.at + 1) * cycles + mute + node.spike
+    node.sweep_free = start + cycles + node.spike
+    node.at = emission.position + 1
+    node.muted = emission.mute
+    log(m, node.sweep_free + node.latency, EMIT, n, emission.position, kind, 0)
+    return node.sweep_free + node.latency
 
 
 @inlined
@@ -116,9 +120,9 @@ def feed(m: Machine, n: int, now: int, started: bool) -> None:
         slot = m.slot[slot_of(m, q, pushed)]
         slot.packet, slot.flit, slot.arrival = p, node.flit, cycle + 2
         port.pushed = pushed + 1
-        m.present[q // 5] |= np.int64(1) << (q % 5)
+        m.present[q // PORTS] |= np.int64(1) << (q % PORTS)
         if pushed == port.popped:
-            wake(m, q // 5, cycle + 2, now)
+            wake(m, q // PORTS, cycle + 2, now)
         log(m, cycle, INJECT, n, m.packet[p].number, node.flit, m.packet[p].kind)
         node.flit += 1
         if node.flit == m.service[m.packet[p].kind, n, FLITS]:
@@ -130,10 +134,12 @@ def feed(m: Machine, n: int, now: int, started: bool) -> None:
 
 
 @inlined
-def credit_cycle(m: Machine, after: int) -> int:
-    """First cycle in which there is a credit for the next flit to `after`; NEVER if that is not yet known."""
+def ready_cycle(m: Machine, output: int) -> int:
+    """First cycle in which `output` (PORTS * router + port) can be granted: its link is free and the buffer behind
+    has a slot; NEVER if that is not yet known."""
     hw = m.hw[0]
-    result = 0
+    result = m.output[output].ready
+    after = m.output[output].after
     if after >= 0:
         pushed, depth = m.input[after].pushed, hw.buffer_flits
         if pushed >= depth:
@@ -141,17 +147,37 @@ def credit_cycle(m: Machine, after: int) -> int:
                 m.input[after].waiting = 1
                 result = NEVER
             else:
-                result = (
-                    m.slot[slot_of(m, after, pushed - depth)].pop_cycle
-                    + hw.link_cycles
-                    + 1
-                    + hw.credit_cycles
-                )
+                freed = m.slot[slot_of(m, after, pushed - depth)].pop_cycle
+                result = max(result, freed + m.output[output].back)
     else:
         number = m.node[-after - 1].ejected
         if number >= hw.axon_fifo:
-            result = m.ring[-after - 1, hw.credit_at + ((number - hw.axon_fifo) & hw.credit_mask)]
+            result = max(result, m.ring[-after - 1, hw.credit_at + ((number - hw.axon_fifo) & hw.credit_mask)])
     return result
+
+
+@inner
+def find_row(m: Machine, p: int, n: int) -> int:
+    """Row cycles of multicast packet p at node n, by bisection in its list."""
+    low, high = np.int64(m.packet[p].rows), np.int64(m.packet[p].rows_end)
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if m.row[middle].node <= n:
+            low = middle
+        else:
+            high = middle
+    return np.int64(m.row[low].cycles)
+
+
+@inlined
+def row_of(m: Machine, p: int, n: int) -> int:
+    """Cycles of packet p at the synapse unit of node n; 0: it goes no further than the axon unit."""
+    row = np.int64(m.packet[p].row)
+    if row == BY_KIND:
+        row = m.service[m.packet[p].kind, n, SYNAPSE_CYCLES]
+    elif row == BY_NODE:
+        row = find_row(m, np.int64(p), n)
+    return row
 
 
 @inlined
@@ -162,7 +188,7 @@ def receive(m: Machine, n: int, p: int, flit: int, cycle: int) -> None:
     free = max(cycle, node.axon_free)
     start = free
     tail = flit == m.service[packet.kind, n, FLITS] - 1
-    row = m.service[packet.kind, n, SYNAPSE_CYCLES] if tail else 0
+    row = row_of(m, p, n) if tail else 0
     length = 1
     if n == hw.cores:
         length = hw.host_flit_cycles
@@ -194,22 +220,23 @@ def receive(m: Machine, n: int, p: int, flit: int, cycle: int) -> None:
 
 @inlined
 def cross(m: Machine, q: int, output: int, now: int) -> None:
-    """The front flit of input q crosses to `output` (5 * router + port) and goes on the wire."""
+    """The front flit of input q crosses to `output` (PORTS * router + port) and goes on the wire."""
     slot = m.slot[slot_of(m, q, m.input[q].popped)]
     p, flit = slot.packet, slot.flit
     packet = m.packet[p]
-    log(m, now, CROSS, q // 5, 5 * (q % 5) + output % 5, packet.origin, 1024 * packet.number + flit)
+    log(m, now, CROSS, q // PORTS, PORTS * (q % PORTS) + output % PORTS, packet.origin, 1024 * packet.number + flit)
     m.output[output].sent += 1
+    m.output[output].ready = now + m.output[output].interval
     after = m.output[output].after
     if after >= 0:
         port = m.input[after]
         target = m.slot[slot_of(m, after, port.pushed)]
-        arrival = now + m.hw[0].link_cycles + 2
+        arrival = now + m.output[output].wire
         target.packet, target.flit, target.arrival = p, flit, arrival
         if port.pushed == port.popped:
-            wake(m, after // 5, arrival, now)
+            wake(m, after // PORTS, arrival, now)
         port.pushed += 1
-        m.present[after // 5] |= np.int64(1) << (after % 5)
+        m.present[after // PORTS] |= np.int64(1) << (after % PORTS)
     else:
         receive(m, -after - 1, p, flit, now + 3)
 
@@ -240,51 +267,58 @@ def pop(m: Machine, q: int, now: int) -> None:
             feed(m, -port.feeder - 1, now, m.node[-port.feeder - 1].flit == 0)
     elif port.waiting == 1:
         port.waiting = 0
-        wake(m, port.feeder // 5, now + hw.link_cycles + 1 + hw.credit_cycles, now)
+        wake(m, port.feeder // PORTS, now + m.output[port.feeder].back, now)
     if port.pushed > port.popped:
         slot = m.slot[slot_of(m, q, port.popped)]
-        wake(m, q // 5, max(slot.arrival, now + 1), now)
+        wake(m, q // PORTS, max(slot.arrival, now + 1), now)
     else:
-        m.present[q // 5] &= ~(np.int64(1) << (q % 5))
+        m.present[q // PORTS] &= ~(np.int64(1) << (q % PORTS))
 
 
 @inlined
 def winner(candidates: int, pointer: int) -> int:
-    """The first of the candidate inputs (5 bits, not 0) at or after `pointer`, cyclically."""
+    """The first of the candidate inputs (8 bits, not 0) at or after `pointer`, cyclically."""
     port = pointer
     while (candidates >> port) & 1 == 0:
-        port = (port + 1) % 5
+        port = (port + 1) % PORTS  # there is no candidate among the places that are no ports
     return port
+
+
+@inlined
+def behind(m: Machine, port: int) -> int:
+    """The input after `port`, where the round-robin pointer goes when it has won."""
+    return port + 1 if port + 1 < m.hw[0].radix else 0
 
 
 @inlined
 def claim(m: Machine, router: int, claims: int, now: int) -> None:
     """Two-stage arrangement: every free output that heads ask for is claimed by one of them."""
-    for output in range(5 * router, 5 * router + 5):
-        candidates = (claims >> (5 * (output - 5 * router))) & 31
+    hw = m.hw[0]
+    for output in range(PORTS * router, PORTS * router + hw.radix):
+        candidates = np.int64((claims >> np.uint64(8 * (output - PORTS * router))) & np.uint64(255))
         if candidates != 0:
             port = winner(candidates, m.output[output].pointer)
-            m.output[output].pointer = (port + 1) % 5
+            m.output[output].pointer = behind(m, port)
             m.output[output].owner = port
-            m.input[5 * router + port].held = output - 5 * router
-            m.input[5 * router + port].claimed = now
+            m.input[PORTS * router + port].held = output - PORTS * router
+            m.input[PORTS * router + port].claimed = now
 
 
 @inlined
 def grant(m: Machine, router: int, requests: int, now: int) -> int:
     """Every requested output takes one input; flits cross, tails release, served fronts leave (their number)."""
     hw = m.hw[0]
-    moved = 0  # inputs that crossed, 5 bits
+    moved = 0  # inputs that crossed, 8 bits
     left = 0
-    for output in range(5 * router, 5 * router + 5):
-        candidates = (requests >> (5 * (output - 5 * router))) & 31
+    for output in range(PORTS * router, PORTS * router + hw.radix):
+        candidates = np.int64((requests >> np.uint64(8 * (output - PORTS * router))) & np.uint64(255))
         if candidates == 0:
             continue
         number = winner(candidates, m.output[output].pointer)
-        q = 5 * router + number
+        q = PORTS * router + number
         port = m.input[q]
         if hw.two_stage == 0:
-            m.output[output].pointer = (number + 1) % 5
+            m.output[output].pointer = behind(m, number)
         slot = m.slot[slot_of(m, q, port.popped)]
         flits = m.service[m.packet[slot.packet].kind, 0, FLITS]
         if flits > 1 or hw.two_stage == 1:
@@ -293,14 +327,14 @@ def grant(m: Machine, router: int, requests: int, now: int) -> int:
                 port.held = -1
             else:
                 m.output[output].owner = number
-                port.held = output - 5 * router
+                port.held = output - PORTS * router
         elif port.todo == 0:
             port.todo = np.int64(m.ports[m.packet[slot.packet].set, router])
-        port.todo = port.todo & ~(1 << (output - 5 * router))
+        port.todo = port.todo & ~(1 << (output - PORTS * router))
         cross(m, q, output, now)
         moved |= 1 << number
-    for q in range(5 * router, 5 * router + 5):
-        if (moved >> (q - 5 * router)) & 1 == 1:
+    for q in range(PORTS * router, PORTS * router + hw.radix):
+        if (moved >> (q - PORTS * router)) & 1 == 1:
             m.input[q].busy += 1
             m.input[q].crossed += 1
             m.input[q].last = now + 1
@@ -314,14 +348,14 @@ def grant(m: Machine, router: int, requests: int, now: int) -> int:
 def visit(m: Machine, router: int, now: int) -> None:
     """One cycle of one router: requests as they stand, then grants (router.md section 3, steps 4 to 6)."""
     hw = m.hw[0]
-    requests = 0  # bit 5 * output + input
-    claims = 0
+    requests = np.uint64(0)  # bit 8 * output + input
+    claims = np.uint64(0)
     waiting = 0
     present = m.present[router]
-    for number in range(5):
+    for number in range(hw.radix):
         if (present >> number) & 1 == 0:
             continue
-        q = 5 * router + number
+        q = PORTS * router + number
         port = m.input[q]
         first = first_cycle(m, q)
         if port.held >= 0:
@@ -336,52 +370,63 @@ def visit(m: Machine, router: int, now: int) -> None:
         elif wanted == 0:
             slot = m.slot[slot_of(m, q, port.popped)]
             wanted = np.int64(m.ports[m.packet[slot.packet].set, router])
-        for output in range(5):
-            if (wanted >> output) & 1 == 0 or (port.held < 0 and m.output[5 * router + output].owner >= 0):
+        for output in range(hw.radix):
+            if (wanted >> output) & 1 == 0 or (port.held < 0 and m.output[PORTS * router + output].owner >= 0):
                 continue
             if port.held < 0 and hw.two_stage == 1:
-                claims |= 1 << (5 * output + number)
+                claims |= np.uint64(1) << np.uint64(8 * output + number)
                 continue
-            credit = credit_cycle(m, m.output[5 * router + output].after)
-            if credit <= now:
-                requests |= 1 << (5 * output + number)
-            elif credit < NEVER:
-                wake(m, router, credit, now)
-    if requests != 0:
+            ready = ready_cycle(m, PORTS * router + output)
+            if ready <= now:
+                requests |= np.uint64(1) << np.uint64(8 * output + number)
+            elif ready < NEVER:
+                wake(m, router, ready, now)
+    if requests != np.uint64(0):
         waiting -= grant(m, router, requests, now)
-    if claims != 0:
+    if claims != np.uint64(0):
         claim(m, router, claims, now)
-    if waiting > 0 and (requests != 0 or claims != 0):  # a loser, or an output that is free from now + 1 on
+    if waiting > 0 and (requests != np.uint64(0) or claims != np.uint64(0)):  # a loser, or an output that is free from now + 1 on
         wake(m, router, now + 1, now)
 
 
 @inner
 def next_cycle(marks: np.ndarray, now: int) -> int:
-    """The next cycle at or after `now` for which a router is marked, or -1."""
+    """The next cycle at or after `now` for which a router is marked, or -1. Two levels of bitmaps."""
     start = now & (WHEEL - 1)
-    groups = WHEEL // 64
-    for k in range(groups + 1):
-        group = ((start >> 6) + k) & (groups - 1)
-        word = marks[group]
-        if k == 0:
-            word = (word >> np.uint64(start & 63)) << np.uint64(start & 63)
-        elif k == groups:
-            word &= (np.uint64(1) << np.uint64(start & 63)) - np.uint64(1)
-        if word != 0:
-            return now + ((64 * group + first_bit(word) - start) & (WHEEL - 1))
-    return -1
+    group = start >> 6
+    word = marks[group] >> np.uint64(start & 63)
+    if word != np.uint64(0):
+        return now + first_bit(word)
+    occupied = marks[WHEEL >> 6]
+    later = (occupied >> np.uint64(group)) >> np.uint64(1)  # two shifts: 64 at once is not defined
+    if later != np.uint64(0):
+        group += 1 + first_bit(later)
+    elif occupied != np.uint64(0):  # around the end of the wheel
+        group = first_bit(occupied)
+    else:
+        return -1
+    return now + ((64 * group + first_bit(marks[group]) - start) & (WHEEL - 1))
+
+
+@inlined
+def take_mark(m: Machine, at: int) -> None:
+    """Cycle `at` of the wheel is being worked on: its mark goes."""
+    left = m.marks[at >> 6] & ~(np.uint64(1) << np.uint64(at & 63))
+    m.marks[at >> 6] = left
+    if left == np.uint64(0):
+        m.marks[WHEEL >> 6] &= ~(np.uint64(1) << np.uint64(at >> 6))
 
 
 @inner
 def run_packets(m: Machine) -> bool:
     """Send and deliver the packets of all sources that meet, from cycle 0 of the step. False: deadlock."""
-    for n in range(m.node.shape[0]):
+    for n in m.live:
         if m.node[n].first < m.node[n].stop and m.node[n].alone == 0:
             feed(m, n, np.int64(0), np.bool_(m.node[n].stalled == 1))
     now = next_cycle(m.marks, 0)
     while now >= 0:
         at = now & (WHEEL - 1)
-        m.marks[at >> 6] &= ~(np.uint64(1) << np.uint64(at & 63))
+        take_mark(m, at)
         for block in range(m.wheel.shape[1]):
             word = m.wheel[at, block]
             m.wheel[at, block] = np.uint64(0)
@@ -390,7 +435,7 @@ def run_packets(m: Machine) -> bool:
                 word &= word - np.uint64(1)
                 visit(m, router, now)
         now = next_cycle(m.marks, now + 1)
-    for q in range(m.input.shape[0]):
+    for q in m.live_in:
         if m.input[q].pushed != m.input[q].popped:
             return False
     return True

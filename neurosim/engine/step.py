@@ -5,17 +5,21 @@ import numpy as np
 from neurosim.engine.contract import step_cycles
 from neurosim.engine.forest import run_alone
 from neurosim.engine.forward import BERNOULLI, Activity
-from neurosim.engine.layout import Machine
-from neurosim.engine.network import run_packets
+from neurosim.engine.layout import BY_KIND, PORTS, Machine
+from neurosim.engine.network import FLITS, run_packets
+from neurosim.engine.singles import run_singles
 from neurosim.image import Ints
 from neurosim.kernel import inner
 from neurosim.ops import Cause, Op, Phase, Unit
+from neurosim.routing import xy
 
 __all__ = [
     "DEADLOCK",
     "LAST",
     "ZERO",
+    "GENERAL",
     "add_emission",
+    "add_mute",
     "add_packet",
     "begin_node",
     "charge",
@@ -34,20 +38,22 @@ BUSY, STARVED, BLOCKED, CONFLICT = (
     Cause.BLOCKED.value,
     Cause.CONFLICT.value,
 )
-CYCLE, OVERRUNS, DEADLOCK, EMISSIONS, PACKETS, LAST = range(6)  # entries of Machine.clock
+CYCLE, OVERRUNS, DEADLOCK, EMISSIONS, PACKETS, LAST, LONGEST, GENERAL = range(8)  # entries of Machine.clock
 
 
 @inner
 def open_step(m: Machine) -> None:
     """All units idle, all credits home, cycle 0 of the step."""
-    for q in range(m.input.shape[0]):
+    for q in m.live_in:
         port = m.input[q]
         port.pushed = port.popped = port.front_from = port.busy = port.blocked = port.last = 0
         port.claimed = -1
-        m.output[q].sent = 0
-    for n in range(m.node.shape[0]):
+    for q in m.live_out:
+        m.output[q].sent = m.output[q].ready = 0
+    for n in m.live:
         node = m.node[n]
-        node.items = node.cycles = node.conflict = node.latency = node.scripted = node.alone = 0
+        node.items = node.cycles = node.spike = node.mute = node.muted = 0
+        node.conflict = node.latency = node.scripted = node.alone = 0
         node.first = node.stop = node.emission = node.packet = node.packet0 = 0
         node.at = node.flit = node.stalled = node.flits = 0
         node.sweep_free = node.sweep_busy = node.sweep_blocked = 0
@@ -55,7 +61,7 @@ def open_step(m: Machine) -> None:
         node.ejected = node.axon_free = node.axon_busy = node.axon_blocked = 0
         node.rows = node.synapse_free = node.synapse_busy = 0
         node.sent_last = -1
-    m.clock[EMISSIONS] = m.clock[PACKETS] = m.clock[LAST] = 0
+    m.clock[EMISSIONS] = m.clock[PACKETS] = m.clock[LAST] = m.clock[LONGEST] = 0
 
 
 @inner
@@ -70,7 +76,7 @@ def begin_node(m: Machine, n: int) -> None:
 def add_emission(m: Machine, n: int, position: int) -> None:
     """The next emission: item `position` of the sweep of node n."""
     e = m.clock[EMISSIONS]
-    m.emission[e].position, m.emission[e].packets = position, m.clock[PACKETS]
+    m.emission[e].position, m.emission[e].packets, m.emission[e].mute = position, m.clock[PACKETS], m.node[n].mute
     m.clock[EMISSIONS] = e + 1
     m.node[n].stop = e + 1
 
@@ -81,9 +87,17 @@ def add_packet(m: Machine, n: int, target: int, kind: int) -> None:
     p = m.clock[PACKETS]
     packet = m.packet[p]
     packet.set, packet.kind, packet.origin, packet.number = target, kind, n, p - m.node[n].packet0
+    packet.row = BY_KIND
     m.clock[PACKETS] = p + 1
+    m.clock[LONGEST] = max(m.clock[LONGEST], m.service[kind, 0, FLITS])
     m.node[n].alone = m.lone[kind, n]
     m.emission[m.clock[EMISSIONS]].packets = p + 1
+
+
+@inner
+def add_mute(m: Machine, n: int) -> None:
+    """An item of the sweep of node n that fires, but sends nothing."""
+    m.node[n].mute += 1
 
 
 @inner
@@ -112,16 +126,21 @@ def close_step(m: Machine, phase: int) -> None:
     """Run the packets, then book the step: length, causes of every unit that served, counts of the traffic."""
     hw = m.hw[0]
     meeting = 0
-    for n in range(m.node.shape[0]):
+    for n in m.live:
         if m.node[n].first < m.node[n].stop:
             if m.node[n].alone == 1:
                 run_alone(m, n)
             else:
                 meeting += 1
-    if meeting > 0 and not run_packets(m):
-        m.clock[DEADLOCK] = 1
+    if meeting > 0:
+        if m.clock[LONGEST] == 1 and hw.two_stage == 0 and m.clock[GENERAL] == 0:
+            flows = run_singles(m)
+        else:
+            flows = run_packets(m)
+        if not flows:
+            m.clock[DEADLOCK] = 1
     over = m.clock[LAST]
-    for n in range(m.node.shape[0]):
+    for n in m.live:
         over = max(over, book_source(m, phase, n))
         book_end(m, phase, n)
     if m.clock[EMISSIONS] > 0:
@@ -139,7 +158,7 @@ def book_source(m: Machine, phase: int, n: int) -> int:
     hw, node = m.hw[0], m.node[n]
     if node.items == 0:
         return 0
-    rest = (node.items - node.at) * node.cycles
+    rest = (node.items - node.at) * node.cycles + (node.mute - node.muted) * node.spike
     free, busy = node.sweep_free + rest, node.sweep_busy + rest
     charge(m, phase, n, node.unit, busy, node.items * node.conflict, node.sweep_blocked, free)
     if node.pack_busy > 0:
@@ -167,19 +186,22 @@ def book_end(m: Machine, phase: int, n: int) -> None:
 @inner
 def book_routers(m: Machine, phase: int) -> None:
     """Causes of the router inputs and counts of the flits."""
-    for q in range(m.input.shape[0]):
-        port, router = m.input[q], q // 5
+    for q in m.live_in:
+        port = m.input[q]
         if port.busy > 0:
-            charge(m, phase, router, Unit.ROUTER_EAST.value + q % 5, port.busy, ZERO, port.blocked, port.last)
-            m.counts[phase, router, Op.BUFFER_WRITE.value] += port.pushed
-            m.counts[phase, router, Op.BUFFER_READ.value] += port.busy
-        flits = m.output[q].sent
-        if flits > 0:
-            m.links[q] += flits
-            m.counts[phase, router, Op.ARBITRATE.value] += flits
-            m.counts[phase, router, Op.CROSSBAR.value] += flits
-            if m.output[q].after >= 0:
-                m.counts[phase, router, Op.LINK_FLIT.value] += flits
+            charge(m, phase, port.book, port.unit, port.busy, ZERO, port.blocked, port.last)
+            m.counts[phase, port.book, Op.BUFFER_WRITE.value] += port.pushed
+            m.counts[phase, port.book, Op.BUFFER_READ.value] += port.busy
+    for q in m.live_out:
+        output = m.output[q]
+        if output.sent > 0:
+            m.links[q] += output.sent
+            counts = m.counts[phase, output.book]
+            counts[Op.ARBITRATE.value] += output.sent
+            counts[Op.CROSSBAR.value] += output.sent
+            if output.after >= 0:
+                vertical = q % PORTS == xy.NORTH or q % PORTS == xy.SOUTH
+                counts[Op.VERTICAL_FLIT.value if vertical else Op.LINK_FLIT.value] += output.sent
 
 
 @inner
@@ -205,7 +227,9 @@ def sweep_slice(m: Machine, act: Activity, n: int, s: int, slot: int, at: int, s
     fired = 0
     while k < number and spikes[k] < first + size:
         fired += 1
-        if send and part.sets < part.sets_end:
+        if not send or part.sets == part.sets_end:
+            add_mute(m, n)
+        else:
             add_emission(m, n, at + spikes[k] - first)
             for d in range(part.sets, part.sets_end):
                 add_packet(m, n, m.sets[d], p)
@@ -246,6 +270,7 @@ def forward_step(m: Machine, act: Activity, slot: int, learn: bool, drop: Ints) 
                 counts[Op.RANDOM_BIT.value] += 8 * size
         if items > 0:
             set_sweep(m, n, Unit.SOMA.value, items, hw.soma_cycles, ZERO, ZERO, hw.soma_latency)
+            m.node[n].spike = hw.spike_cycles
     close_step(m, Phase.FORWARD.value)
 
 

@@ -20,6 +20,7 @@ from neurosim.engine.reference.packet import Packet
 from neurosim.engine.reference.router import Output, Router, connect
 from neurosim.engine.reference.terminal import Terminal
 from neurosim.engine.reference.work import Work
+from neurosim.engine.singles import run_singles
 from neurosim.engine.step import add_emission, add_packet, begin_node, open_step
 from neurosim.errors import ConfigError, SimulationError
 from neurosim.image import Hardware, Image, Ints, Kinds, Program, Slices
@@ -58,18 +59,22 @@ def bare_hardware(columns: int, rows: int, buffer_flits: int, *, link_cycles: in
     values = dict.fromkeys(Hardware._fields, 1)
     values.update(
         cores=columns * rows, columns=columns, rows=rows, buffer_flits=buffer_flits, axon_fifo=buffer_flits,
-        link_cycles=link_cycles, routing_cycles=routing_cycles, credit_cycles=credit_cycles,
+        link_cycles=link_cycles, vertical_cycles=link_cycles, routing_cycles=routing_cycles, credit_cycles=credit_cycles,
         two_stage=int(two_stage), host_router=0, tick_period=0, encoder=0, random_bits=0,
     )  # fmt: skip
     return Hardware(**values)
 
 
-def run_traffic(hardware: Hardware, traffic: Traffic, engine: str = "compiled") -> Stamps:
-    """Run the script. Raises SimulationError for a deadlock, ConfigError for an unknown engine."""
+def run_traffic(
+    hardware: Hardware, traffic: Traffic, engine: str = "compiled", *, general: bool = False
+) -> Stamps:
+    """Run the script; `general`: through the general loop even if all packets are single flits (for tests).
+
+    Raises SimulationError for a deadlock, ConfigError for an unknown engine."""
     if engine not in ("compiled", "reference"):
         raise ConfigError(f"engine: expected one of compiled, reference, got '{engine}'")
     image = _bare_image(hardware, int(np.max(traffic.flits, initial=1)))
-    events = (_compiled if engine == "compiled" else _reference)(image, traffic)
+    events = _compiled(image, traffic, general) if engine == "compiled" else _reference(image, traffic)
     return _stamps(events, traffic)
 
 
@@ -93,7 +98,7 @@ def _bare_image(hw: Hardware, longest: int) -> Image:
 
 
 @kernel
-def _send(m: Machine, create: Ints, source: Ints, target: Ints, flits: Ints) -> bool:
+def _send(m: Machine, create: Ints, source: Ints, target: Ints, flits: Ints, singles: bool) -> bool:
     open_step(m)
     for n in range(m.node.shape[0]):
         begin_node(m, n)
@@ -103,15 +108,16 @@ def _send(m: Machine, create: Ints, source: Ints, target: Ints, flits: Ints) -> 
                 add_emission(m, n, k)
                 add_packet(m, n, target[k], flits[k] - 1)
                 m.packet[m.clock[4] - 1].release = create[k]
-    return run_packets(m)
+    return run_singles(m) if singles else run_packets(m)
 
 
-def _compiled(image: Image, traffic: Traffic) -> Ints:
+def _compiled(image: Image, traffic: Traffic, general: bool) -> Ints:
     packets, hw = len(traffic.create), image.hardware
     rows = int(np.sum(traffic.flits)) * (hw.columns + hw.rows + 4)
-    m = build_machine(image, np.zeros((hw.cores, 5), np.int64), 0, (packets, packets), rows)
+    m = build_machine(image, hw.pointers(), 0, (packets, packets), rows)
     columns = (np.array(c, np.int64) for c in (traffic.create, traffic.source, traffic.target, traffic.flits))
-    if not _send(m, *columns):
+    singles = not general and not hw.two_stage and bool((traffic.flits == 1).all())
+    if not _send(m, *columns, singles):
         raise SimulationError(
             "the network-on-chip is deadlocked: flits wait for each other and none can move"
         )

@@ -72,7 +72,7 @@ class Case:
         rng = np.random.default_rng(self.seed)
         shapes = zip(self.sizes[:-1], self.sizes[1:], strict=True)
         state = image.new_state(self.seed, [_weights(self.weights, (post, pre), rng) for pre, post in shapes])
-        state.pointers[:] = rng.integers(0, 5, state.pointers.shape)
+        state.pointers[:] = rng.integers(0, image.hardware.radix, state.pointers.shape)
         batches, first = [], 0
         for samples, learn in self.batches:
             values = _values(self.values, (samples, self.sizes[0]), rng)
@@ -131,9 +131,9 @@ def _draw(draw: st.DrawFn, traffic: str) -> Case:
     shape = draw(st.sampled_from(("wide", "few", "funnel", "deep", "far")))
     sizes = draw(_sizes(shape))
     batches = draw(st.sampled_from(BATCHES))
-    cores = draw(st.sampled_from(MESHES))
-    chip = dict(_noc(draw, traffic, *cores))
-    nodes, parts = cores[0] * cores[1], draw(st.sampled_from((2, 3, 1, 4, 5)))
+    mesh, each = draw(st.sampled_from(MESHES)), draw(st.sampled_from((1, 1, 2, 4)))
+    chip = dict(_noc(draw, traffic, *mesh, each))
+    nodes, parts = mesh[0] * mesh[1] * each, draw(st.sampled_from((2, 3, 1, 4, 5)))
     layer = draw(st.sampled_from((*sizes[1:], sizes[0])))  # about as many cores for this layer
     chip["core.neuron.entries"] = max(-(-sum(sizes) // nodes), -(-layer // parts), 2)
     chip |= _core(draw) | _learning(draw) | _timing(draw, chip)
@@ -182,9 +182,9 @@ def _sizes(shape: str) -> st.SearchStrategy[tuple[int, ...]]:
     return st.tuples(small(4), small(4), small(2))
 
 
-def _noc(draw: st.DrawFn, traffic: str, columns: int, rows: int) -> dict[str, Any]:
-    """Mesh, routers, links, and formats of a spike packet: header and axon number take 11 bits."""
-    header = 5
+def _noc(draw: st.DrawFn, traffic: str, columns: int, rows: int, each: int) -> dict[str, Any]:
+    """Mesh, routers, links, and formats of a spike packet: the axon number takes 6 bits."""
+    header = max(5, (columns * rows * each).bit_length())
     widths = {"wormhole": st.integers(header, 10), "two_stage": st.integers(header, 24)}
     two_stage = traffic == "two_stage" or (traffic == "wormhole" and draw(st.booleans()))
     return {
@@ -197,7 +197,10 @@ def _noc(draw: st.DrawFn, traffic: str, columns: int, rows: int) -> dict[str, An
         "noc.router.routing_cycles": draw(st.integers(0, 1)),
         "noc.router.credit_cycles": draw(st.integers(0, 2)),
         "noc.link.latency_cycles": draw(small(3)),
-        "noc.link.width_bits": draw(widths.get(traffic, st.integers(11, 40))),
+        "noc.link.vertical_latency_cycles": draw(st.sampled_from((None, 1, 4))),
+        "noc.link.interval_cycles": draw(small(3)),
+        "noc.cores_per_router": each,
+        "noc.link.width_bits": draw(widths.get(traffic, st.integers(header + 6, 40))),
         "host.router": columns * draw(st.integers(0, rows - 1)),
         "host.latency_cycles": draw(small(12, 0)),
         "host.cycles_per_flit": draw(small(3)),
@@ -220,9 +223,11 @@ def _core(draw: st.DrawFn) -> dict[str, Any]:
         "core.synapse.ports": draw(st.integers(1, 2)),
         "core.synapse.latency_cycles": draw(small(5, 0)),
         "core.synapse.queue_packets": draw(small(3)),
+        "core.synapse.lane_cycles": draw(small(3)),
         "core.synapse.lanes": draw(st.sampled_from((1, 8, 2, 3))),
         "core.soma.cycles_per_neuron": draw(small(3)),
         "core.soma.latency_cycles": draw(small(5, 0)),
+        "core.soma.cycles_per_spike": draw(small(4, 0)),
         "core.soma.queue_spikes": draw(small(3)),
         "core.neuron.membrane_bits": draw(st.sampled_from((16, 24))),
         "core.packetiser.cycles_per_packet": draw(small(3)),
@@ -244,7 +249,7 @@ def _learning(draw: st.DrawFn) -> dict[str, Any]:
 
 def _timing(draw: st.DrawFn, chip: dict[str, Any]) -> dict[str, Any]:
     """Barrier, no shorter than the chip allows, or ticks: too short for most steps, or long enough."""
-    quiet = chip["noc.link.latency_cycles"] + 2 + chip["noc.router.credit_cycles"]
+    quiet = max(chip["noc.link.latency_cycles"], chip["noc.link.vertical_latency_cycles"] or 0) + 2 + chip["noc.router.credit_cycles"]
     latency = quiet + draw(small(6, 0))
     period = draw(st.one_of(st.none(), st.none(), st.integers(latency + 1, latency + 60), st.just(1000)))
     return {
@@ -261,7 +266,7 @@ def _far(draw: st.DrawFn) -> dict[str, Any]:
         "core.soma.cycles_per_neuron", "core.packetiser.cycles_per_packet", "core.synapse.latency_cycles",
         "noc.link.latency_cycles",
     )))  # fmt: skip
-    cycles = draw(st.sampled_from((253, 254, 255, 256, 300, 513)))
+    cycles = draw(st.sampled_from((4093, 4094, 4095, 4096, 300, 8193)))
     far: dict[str, Any] = {key: cycles}
     if key == "noc.link.latency_cycles":
         far |= {"sync.mode": "barrier", "sync.latency_cycles": cycles + 4, "sync.period_cycles": None}

@@ -45,8 +45,8 @@ def events(run: Run, name: str) -> Ints:
 def way(image: Image, origin: int, target: int) -> Iterator[tuple[int, int]]:
     """(router, output) from node to node, x first; node `cores` is the host, west of its router."""
     hw = image.hardware
-    at = hw.host_router if origin == hw.cores else origin
-    end = hw.host_router if target == hw.cores else target
+    at = hw.host_router if origin == hw.cores else origin // hw.concentration
+    end = hw.host_router if target == hw.cores else target // hw.concentration
     x, y, to_x, to_y = at % hw.columns, at // hw.columns, end % hw.columns, end // hw.columns
     while x != to_x:
         yield y * hw.columns + x, EAST if to_x > x else WEST
@@ -54,7 +54,7 @@ def way(image: Image, origin: int, target: int) -> Iterator[tuple[int, int]]:
     while y != to_y:
         yield y * hw.columns + x, NORTH if to_y > y else SOUTH
         y += 1 if to_y > y else -1
-    yield end, WEST if target == hw.cores else LOCAL
+    yield end, WEST if target == hw.cores else LOCAL + target % hw.concentration
 
 
 def packets(case: Case, image: Image, run: Run) -> Iterator[tuple[int, int, list[int]]]:
@@ -90,6 +90,7 @@ def test_every_cycle_of_every_unit_has_a_cause(traffic: str, data: st.DataObject
     image, state, runs = runs_of(case, record=False)
     exists = np.ones((image.nodes, len(Unit)), bool)
     exists[:, Unit.HOST] = exists[-1] = False
+    exists[np.arange(image.nodes) % image.hardware.concentration != 0, Unit.ROUTER_EAST : Unit.ROUTER_LOCAL] = False
     exists[-1, list(HOST_UNITS)] = True
     for run in runs:
         assert (run.cycles >= 0).all()
@@ -133,10 +134,11 @@ def test_packets_arrive_and_hops_are_distances(traffic: str, data: st.DataObject
             flits_sent, flits_seen = injected[:, 1:4].tolist(), arrived[:, 2:].tolist()
             assert Counter(map(tuple, flits_sent)) == Counter(map(tuple, flits_seen))
         total = run.counts.sum(axis=(0, 1))
-        terminals = [(router, LOCAL) for router in range(image.hardware.cores)]
+        each = image.hardware.concentration
+        terminals = [(core // each, LOCAL + core % each) for core in range(image.hardware.cores)]
         terminals.append((image.hardware.host_router, WEST))
         between = links.sum() - sum(links[place] for place in terminals)
-        assert total[Op.LINK_FLIT] == between
+        assert total[Op.LINK_FLIT] + total[Op.VERTICAL_FLIT] == between
         assert total[Op.ARBITRATE] == total[Op.CROSSBAR] == links.sum()
         assert total[Op.BUFFER_WRITE] == len(injected) + between
         assert total[Op.SYNAPSE_ADD] == additions

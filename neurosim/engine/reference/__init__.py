@@ -36,9 +36,10 @@ class Chip:
         self.book = Book(image, state.cycle, record)
         self.cells = Cells(image, state, self.book)
         self.work = Work(self.env)
-        self.routers = [Router(self.env, n, image, self.book, self.work) for n in range(self.hw.cores)]
+        self.routers = [Router(self.env, n, image, self.book, self.work) for n in range(self.hw.routers)]
         connect(self.routers, image)
-        self.terminals = [self._attach(n, n, xy.LOCAL) for n in range(self.hw.cores)]
+        each = self.hw.concentration
+        self.terminals = [self._attach(n, n // each, xy.LOCAL + n % each) for n in range(self.hw.cores)]
         self.terminals.append(self._attach(self.hw.cores, self.hw.host_router, xy.WEST))
         for router, pointers in zip(self.routers, state.pointers, strict=True):
             for port, output in router.outputs.items():

@@ -45,15 +45,18 @@ class Book:
         self.phase_cycles: Ints = np.zeros(phases, np.int64)
         self.steps: Ints = np.zeros(phases, np.int64)
         self.spikes: Ints = np.zeros(len(self.image.sizes), np.int64)
-        self.links: Ints = np.zeros((self.image.hardware.cores, 5), np.int64)
+        self.links: Ints = self.image.hardware.pointers()
         for node in range(nodes):
             for unit in Unit:
                 if self._exists(node, unit):
                     self.times[node, unit] = UnitTime()
 
     def _exists(self, node: int, unit: Unit) -> bool:
-        if node == self.image.hardware.cores:
+        hw = self.image.hardware
+        if node == hw.cores:
             return unit in (Unit.HOST, Unit.AXON, Unit.PACKETISER, Unit.INJECT)
+        if Unit.ROUTER_EAST <= unit < Unit.ROUTER_LOCAL:
+            return node % hw.concentration == 0
         return unit != Unit.HOST
 
     def count(self, node: int, op: Op, number: int = 1) -> None:

@@ -103,7 +103,8 @@ class Cells:
             for j in range(s.first, s.first + s.size):
                 fired = self.fire(core, s.p, j, slot)
                 send = s.targets if fired and slot < hw.steps else []
-                yield Item(hw.soma_cycles, packets=tuple(self.packet(t, s.p, s.p, j) for t in send))
+                cycles = hw.soma_cycles + (hw.spike_cycles if fired else 0)
+                yield Item(cycles, packets=tuple(self.packet(t, s.p, s.p, j) for t in send))
 
     def fire(self, core: int, p: int, j: int, slot: int) -> bool:
         """One neuron in one step: read its word, compute, write it back."""

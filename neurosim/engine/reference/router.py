@@ -39,7 +39,9 @@ class Output:
     send: Callable[[Flit, int], None]  # (flit, delay)
     owner: int | None = None
     pointer: int = 0
-    linked: bool = False
+    wire: int = 0  # cycles of the link behind it; 0: a terminal
+    interval: int = 1  # cycles from a flit to the next
+    free_from: int = 0
 
 
 class Router:
@@ -47,7 +49,8 @@ class Router:
 
     def __init__(self, env: simpy.Environment, number: int, image: Image, book: Book, work: Work) -> None:
         self.env, self.number, self.image, self.book, self.work = env, number, image, book, work
-        self.inputs = [Input() for _ in range(5)]
+        self.radix = image.hardware.radix
+        self.inputs = [Input() for _ in range(self.radix)]
         self.outputs: dict[int, Output] = {}
         self.bell = Bell(env)
         env.process(self.run())
@@ -55,8 +58,19 @@ class Router:
     def arrive(self, port: int, flit: Flit) -> None:
         """A flit comes off the wire into input `port` (deliver phase)."""
         self.inputs[port].fifo.append((flit, self.now))
-        self.book.count(self.number, Op.BUFFER_WRITE)
+        self.book.count(self.place(port)[0], Op.BUFFER_WRITE)
         self.bell.ring()
+
+    def place(self, port: int) -> tuple[int, Unit]:
+        """Node and unit under which an input port is booked: a core has its own, the others are the first core's."""
+        if port < xy.LOCAL:
+            return self.home, Unit(Unit.ROUTER_EAST + port)
+        return self.home + port - xy.LOCAL, Unit.ROUTER_LOCAL
+
+    @property
+    def home(self) -> int:
+        """First core of this router."""
+        return self.number * self.image.hardware.concentration
 
     @property
     def now(self) -> int:
@@ -64,16 +78,34 @@ class Router:
         return int(self.env.now)
 
     def run(self) -> Process:
-        """Every cycle in which a flit is here: requests as they stand, then grants."""
+        """Every cycle in which a flit is here: requests as they stand, then grants.
+
+        After a cycle in which nothing moved the next look is when something changes: the fronts wait until then.
+        """
         while True:
             while not any(port.fifo for port in self.inputs):
                 yield self.bell.next
             yield At(self.env, 0, ARBITRATE)
-            self.arbitrate()
-            yield At(self.env, 1, DELIVER)
+            considered, moved = self.arbitrate()
+            if moved:
+                yield At(self.env, 1, DELIVER)
+                continue
+            before = self.now
+            yield self.change()
+            for i in considered:
+                self.book.times[self.place(i)].blocked += self.now - before - 1
 
-    def arbitrate(self) -> None:
-        """One cycle."""
+    def change(self) -> simpy.Event:
+        """What may come first: an arrival or a credit, a front that may be considered, a link that is free."""
+        times = [self.first_cycle(port) for port in self.inputs if port.fifo]
+        times += [output.free_from for output in self.outputs.values()]
+        later_ones = [time for time in times if time > self.now]
+        if not later_ones:
+            return self.bell.next
+        return self.bell.next | At(self.env, min(later_ones) - self.now, DELIVER)
+
+    def arbitrate(self) -> tuple[list[int], bool]:
+        """One cycle: the inputs that were considered, and whether anything was granted or claimed."""
         fronts = {i: self.first_cycle(port) for i, port in enumerate(self.inputs) if port.fifo}
         considered = [i for i, first in fronts.items() if first <= self.now]
         requests: dict[int, list[int]] = {}
@@ -86,18 +118,19 @@ class Router:
                     continue
                 if port.held is None and self.image.hardware.two_stage:
                     claims.setdefault(o, []).append(i)
-                elif output.credits > 0 and port.claimed < self.now:
+                elif output.credits > 0 and output.free_from <= self.now and port.claimed < self.now:
                     requests.setdefault(o, []).append(i)
         moved = self.grant(requests)
         for o, candidates in claims.items():
             i = self.round_robin(self.outputs[o], candidates)
             self.outputs[o].owner, self.inputs[i].held, self.inputs[i].claimed = i, o, self.now
         for i in considered:
-            time = self.book.times[self.number, Unit.ROUTER_EAST + i]
+            time = self.book.times[self.place(i)]
             if i in moved:
                 time.serve(self.now - self.book.cycle, 1)
             else:
                 time.blocked += 1
+        return considered, bool(moved or claims)
 
     def first_cycle(self, port: Input) -> int:
         """First cycle in which the front of `port` may be considered."""
@@ -110,14 +143,14 @@ class Router:
             return {port.held}
         if not port.todo:
             mask = int(self.image.ports[port.fifo[0][0].packet.target, self.number])
-            port.todo = {o for o in range(5) if mask >> o & 1}
+            port.todo = {o for o in range(self.radix) if mask >> o & 1}
             self.work.enter(len(port.todo) - 1)  # the step waits for every copy of a multicast packet
         return port.todo
 
     def round_robin(self, output: Output, candidates: list[int]) -> int:
         """The first candidate at or after the pointer, which moves behind it."""
-        winner = min(candidates, key=lambda i: (i - output.pointer) % 5)
-        output.pointer = (winner + 1) % 5
+        winner = min(candidates, key=lambda i: (i - output.pointer) % self.radix)
+        output.pointer = (winner + 1) % self.radix
         return winner
 
     def grant(self, requests: dict[int, list[int]]) -> set[int]:
@@ -134,7 +167,7 @@ class Router:
             self.cross(i, o, flit)
             moved.add(i)
         for i in moved:
-            self.book.count(self.number, Op.BUFFER_READ)
+            self.book.count(self.place(i)[0], Op.BUFFER_READ)
             if not self.inputs[i].todo:
                 self.pop(self.inputs[i])
         return moved
@@ -143,13 +176,14 @@ class Router:
         """One flit through the crossbar and onto the wire."""
         output, packet = self.outputs[o], flit.packet
         at = self.now - self.book.cycle
-        self.book.log(at, CROSS, self.number, 5 * i + o, packet.origin, 1024 * packet.number + flit.number)
-        self.book.count(self.number, Op.ARBITRATE)
-        self.book.count(self.number, Op.CROSSBAR)
+        self.book.log(at, CROSS, self.number, 8 * i + o, packet.origin, 1024 * packet.number + flit.number)
+        self.book.count(self.home, Op.ARBITRATE)
+        self.book.count(self.home, Op.CROSSBAR)
         self.book.links[self.number, o] += 1
-        if output.linked:
-            self.book.count(self.number, Op.LINK_FLIT)
-        output.send(flit, self.image.hardware.link_cycles + 2 if output.linked else 3)
+        output.free_from = self.now + output.interval
+        if output.wire:
+            self.book.count(self.home, Op.VERTICAL_FLIT if o in (xy.NORTH, xy.SOUTH) else Op.LINK_FLIT)
+        output.send(flit, output.wire + 2 if output.wire else 3)
 
     def pop(self, port: Input) -> None:
         """The front is served: its slot is free, the next front may be considered in the next cycle."""
@@ -163,6 +197,7 @@ class Router:
 
         def give() -> None:
             self.outputs[o].credits += 1
+            self.bell.ring()
 
         later(self.env, delay, DELIVER, give)
 
@@ -175,14 +210,15 @@ def connect(routers: list[Router], image: Image) -> None:
         for port, back in opposite.items():
             other = xy.neighbour(router.number, port, hw.columns, hw.rows)
             if other is not None:
-                _link(
-                    router, port, routers[other], back, hw.buffer_flits, hw.link_cycles + 1 + hw.credit_cycles
-                )
+                _link(router, port, routers[other], back, image)
 
 
-def _link(here: Router, port: int, there: Router, back: int, depth: int, credit_delay: int) -> None:
+def _link(here: Router, port: int, there: Router, back: int, image: Image) -> None:
+    hw = image.hardware
+    wire = hw.vertical_cycles if port in (xy.NORTH, xy.SOUTH) else hw.link_cycles
+
     def send(flit: Flit, delay: int) -> None:
         later(here.env, delay, DELIVER, lambda: there.arrive(back, flit))
 
-    here.outputs[port] = Output(depth, send, linked=True)
-    there.inputs[back].credit = lambda: here.add_credit(port, credit_delay)
+    here.outputs[port] = Output(hw.buffer_flits, send, wire=wire, interval=hw.link_interval)
+    there.inputs[back].credit = lambda: here.add_credit(port, wire + 1 + hw.credit_cycles)

@@ -1,0 +1,64 @@
+"""The ways of packets through the mesh: which outputs a destination set takes at every router."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.chip import Chip
+from neurosim.errors import PlacementError
+from neurosim.routing import xy
+
+__all__ = ["Ways"]
+
+Masks = NDArray[np.uint8]  # bit o set = forward to output o
+
+
+class Ways:
+    """Ways on one chip. Nodes are its cores and the host; a core is a terminal of router core // cores_per_router."""
+
+    def __init__(self, chip: Chip) -> None:
+        self.chip, self.noc = chip, chip.noc
+        self._dead = {tuple(sorted(link)) for link in chip.noc.dead_links}
+
+    def router(self, node: int) -> int:
+        """The router that a node is attached to."""
+        return self.chip.host.router if node == self.chip.cores else node // self.noc.cores_per_router
+
+    def port(self, node: int) -> int:
+        """The port of its router that a node is attached to."""
+        return xy.WEST if node == self.chip.cores else xy.LOCAL + node % self.noc.cores_per_router
+
+    def mark(self, masks: Masks, start: int, node: int) -> None:
+        """Add the way from node `start` to `node` to one destination set, uint8[routers].
+
+        Raises PlacementError if it needs a dead link.
+        """
+        at, target = self.router(start), self.router(node)
+        while (port := xy.output(at, target, self.noc.columns)) != xy.LOCAL:
+            masks[at] |= 1 << port
+            after = xy.neighbour(at, port, self.noc.columns, self.noc.rows)
+            assert after is not None
+            if tuple(sorted((at, after))) in self._dead:
+                raise PlacementError(
+                    f"xy routing from {self._name(start)} to {self._name(node)} needs the link {at}-{after}, "
+                    "which noc.dead_links declares dead"
+                )
+            at = after
+        masks[at] |= 1 << self.port(node)
+
+    def _name(self, node: int) -> str:
+        return "the host" if node == self.chip.cores else f"core {node}"
+
+    def unicast(self) -> Masks:
+        """Destination sets 0..cores, one node each, from every router: uint8[cores + 1, routers].
+
+        Dead links are not looked at here (see `mark`).
+        """
+        masks = np.zeros((self.chip.cores + 1, self.noc.routers), np.uint8)
+        towards = [
+            [1 << xy.output(router, target, self.noc.columns) for router in range(self.noc.routers)]
+            for target in range(self.noc.routers)
+        ]
+        for node in range(self.chip.cores + 1):
+            masks[node] = towards[self.router(node)]
+            masks[node, self.router(node)] = 1 << self.port(node)
+        return masks
