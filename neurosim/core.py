@@ -114,7 +114,8 @@ class Soma(Section):
     """Soma unit: sweeps over the neurons of the core once a step."""
 
     cycles_per_neuron: Positive
-    cycles_per_spike: Natural = 0  # in addition, for a neuron that fires
+    cycles_per_input: Positive | None = None  # for an input neuron, if it differs
+    cycles_per_spike: Natural = 0  # in addition, for a neuron (but no input neuron) that fires
     latency_cycles: Natural
     queue_spikes: Positive
 

@@ -36,6 +36,7 @@ class Hardware(NamedTuple):
     spike_queue: int
     packet_queue: int
     soma_cycles: int
+    input_cycles: int
     spike_cycles: int
     soma_latency: int
     packet_cycles: int

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Batch"]
+__all__ = ["Batch", "Raster"]
 
 
 @dataclass(frozen=True)
@@ -36,3 +36,42 @@ class Batch:
             )
         if self.first < 0:
             raise ValueError(f"first: expected a presentation number of at least 0, got {self.first}")
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Spikes of the scripted neurons of a connectome in consecutive steps.
+
+    In step t fire the neurons neuron[start[t]:start[t + 1]], ascending: start int64[steps + 1], neuron int64[spikes].
+    Raises ValueError if that is not so.
+    """
+
+    start: NDArray[np.int64]
+    neuron: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.start.dtype != np.int64 or self.neuron.dtype != np.int64:
+            raise ValueError(f"raster: expected int64, got {self.start.dtype} and {self.neuron.dtype}")
+        if self.start.ndim != 1 or len(self.start) < 1 or self.start[0] != 0 or self.start[-1] != len(self.neuron):
+            raise ValueError(f"raster: start: expected numbers from 0 to {len(self.neuron)}, got {self.start}")
+        if (np.diff(self.start) < 0).any():
+            raise ValueError("raster: start: expected rising numbers")
+        rising = np.diff(self.neuron) > 0
+        rising[self.start[1:-1][(self.start[1:-1] > 0) & (self.start[1:-1] < len(self.neuron))] - 1] = True
+        if not rising.all() or (len(self.neuron) and self.neuron.min() < 0):
+            raise ValueError("raster: neuron: expected rising numbers of at least 0 within each step")
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return len(self.start) - 1
+
+    @classmethod
+    def silent(cls, steps: int) -> "Raster":
+        """No scripted spike in any step."""
+        return cls(np.zeros(steps + 1, np.int64), np.zeros(0, np.int64))
+
+    def part(self, first: int, last: int) -> "Raster":
+        """Steps first..last-1."""
+        low, high = self.start[first], self.start[last]
+        return Raster(self.start[first : last + 1] - low, self.neuron[low:high])

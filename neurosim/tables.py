@@ -14,7 +14,7 @@ from neurosim.network import Network
 from neurosim.ops import Op, Phase
 from neurosim.ways import Ways
 
-__all__ = ["Part", "hardware", "kinds", "program", "routes", "slice_table"]
+__all__ = ["Part", "hardware", "kinds", "program", "routes", "slice_table", "timing"]
 
 
 class Part(NamedTuple):
@@ -27,7 +27,17 @@ class Part(NamedTuple):
 
 
 def hardware(chip: Chip, settings: Any, encoder: int, routers: int) -> Hardware:
-    """The timing and format numbers of a chip, of which `routers` routers are in use."""
+    """The timing and format numbers of a chip, of which `routers` routers are in use, and of the network on it."""
+    return timing(chip, routers)._replace(
+        steps=settings.steps,
+        threshold=round(settings.threshold * 2**chip.core.synapse.weight_fraction_bits),
+        leak_shift=settings.leak_shift,
+        encoder=encoder,
+    )
+
+
+def timing(chip: Chip, routers: int) -> Hardware:
+    """The timing and format numbers of a chip, of which `routers` routers are in use, without a network."""
     core, noc = chip.core, chip.noc
     stochastic = core.learning.rounding == "stochastic"
     return Hardware(
@@ -47,6 +57,7 @@ def hardware(chip: Chip, settings: Any, encoder: int, routers: int) -> Hardware:
         spike_queue=core.soma.queue_spikes,
         packet_queue=core.packetiser.queue_packets,
         soma_cycles=core.soma.cycles_per_neuron,
+        input_cycles=core.soma.cycles_per_input or core.soma.cycles_per_neuron,
         spike_cycles=core.soma.cycles_per_spike,
         soma_latency=core.soma.latency_cycles,
         packet_cycles=core.packetiser.cycles_per_packet,
@@ -62,10 +73,10 @@ def hardware(chip: Chip, settings: Any, encoder: int, routers: int) -> Hardware:
         learning_lanes=core.learning.lanes,
         slots_per_cycle=core.learning.slots_per_cycle,
         membrane_bits=core.neuron.membrane_bits,
-        steps=settings.steps,
-        threshold=round(settings.threshold * 2**core.synapse.weight_fraction_bits),
-        leak_shift=settings.leak_shift,
-        encoder=encoder,
+        steps=0,
+        threshold=0,
+        leak_shift=0,
+        encoder=0,
         random_bits=core.learning.random_bits if stochastic else 0,
     )
 

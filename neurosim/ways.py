@@ -45,6 +45,15 @@ class Ways:
             at = after
         masks[at] |= 1 << self.port(node)
 
+    def after(self) -> NDArray[np.int64]:
+        """The router behind each port, -1 where there is none: int64[routers, 8]."""
+        table = np.full((self.noc.routers, 8), -1, np.int64)
+        for router in range(self.noc.routers):
+            for port in (xy.EAST, xy.WEST, xy.NORTH, xy.SOUTH):
+                other = xy.neighbour(router, port, self.noc.columns, self.noc.rows)
+                table[router, port] = -1 if other is None else other
+        return table
+
     def _name(self, node: int) -> str:
         return "the host" if node == self.chip.cores else f"core {node}"
 

@@ -9,31 +9,32 @@ from typing import Any, cast
 
 import numpy as np
 
-from neurosim.engine.forest import look_ahead, steps_of
+from neurosim.engine.forest import look_ahead, steps_of, ways_of
 from neurosim.engine.forward import new_activity
-from neurosim.engine.layout import PORTS, build_machine
+from neurosim.engine.layout import PORTS, Machine, Placed, build_machine
 from neurosim.engine.run import Run
 from neurosim.engine.step import DEADLOCK, GENERAL
 from neurosim.errors import ConfigError, SimulationError
-from neurosim.image import Image, Ints, State
+from neurosim.fabric import Fabric, FabricState
+from neurosim.image import Image, Ints, Kinds, State
 from neurosim.kernel import CompileError, cache_for
-from neurosim.ops import Cause, Phase, Unit
-from neurosim.stimulus import Batch
+from neurosim.ops import Cause, Op, Phase, Unit
+from neurosim.stimulus import Batch, Raster
 
-__all__ = ["run"]
+__all__ = ["run", "run_fabric"]
 
 
 @cache
-def phased(rule: ModuleType, neuron: ModuleType) -> ModuleType:
-    """The module `phased.py` with `rule` and `neuron` compiled in: one instance, and one cache folder, for each."""
-    stems = "_".join(module.__name__.rpartition(".")[2] for module in (rule, neuron))
-    name = f"neurosim.engine.phased_{stems}"
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("phased.py"))
+def bound(engine: str, **plugins: ModuleType) -> ModuleType:
+    """The module `engine`.py with `plugins` compiled in under their names: one instance and cache folder for each."""
+    stems = "_".join(module.__name__.rpartition(".")[2] for module in plugins.values())
+    name = f"neurosim.engine.{engine}_{stems}"
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{engine}.py"))
     assert spec is not None and spec.loader is not None
     module: Any = importlib.util.module_from_spec(spec)
-    module.rule, module.neuron = rule, neuron
+    vars(module).update(plugins)
     sys.modules[name] = module
-    with cache_for(rule, neuron):
+    with cache_for(*plugins.values()):
         spec.loader.exec_module(module)
     return cast(ModuleType, module)
 
@@ -85,7 +86,7 @@ def run(
     """
     hw = image.hardware
     before = state.copy() if record else None
-    module = phased(image.rule, image.neuron)
+    module = bound("phased", rule=image.rule, neuron=image.neuron)
     m = build_machine(
         image, state.pointers, state.cycle, _room(image), max(capacity, 1 << 16) if record else 0
     )
@@ -106,20 +107,89 @@ def run(
     except CompileError as error:
         plugins = f"rule {image.rule.__name__} or neuron {image.neuron.__name__}"
         raise ConfigError(f"{plugins} does not compile: {_essence(str(error))}") from error
-    if m.clock[DEADLOCK]:
-        raise SimulationError(
-            "the network-on-chip is deadlocked: flits wait for each other and none can move"
-        )
     logged = int(m.logged[0])
     if before is not None and logged > len(m.log):  # the log was too short: once more with a longer one
         state.weights[:] = before.weights
         return run(image, state, batch, record, general=general, capacity=logged)
+    return _collect(m, image, state, batch.learn, counts, membranes, cycles, record)
+
+
+def run_fabric(
+    fabric: Fabric,
+    state: FabricState,
+    raster: Raster,
+    record: bool = False,
+    *,
+    general: bool = False,
+    capacity: int = 0,
+) -> Run:
+    """Run a connectome for the steps of `raster`; changes `state`. Options and errors as of `run`."""
+    before = state.copy()
+    module = bound("stepped", neuron=fabric.neuron)
+    packets, nodes = fabric.most
+    room = (fabric.neurons + 1, packets + 1)
+    m = build_machine(
+        fabric, state.pointers, state.cycle, room, max(capacity, 1 << 16) if record else 0, nodes + 1
+    )
+    if general:
+        m.clock[GENERAL] = 1
+    else:
+        m = look_ahead(m, ways_of(fabric), bool(fabric.hardware.two_stage))
+    spikes = np.zeros((raster.steps, len(fabric.sizes)), np.int64)
+    cycles = np.zeros(raster.steps, np.int64)
+    tissue = _tissue(fabric, state, module)
+    try:
+        module.run_steps(m, tissue, raster.start.copy(), raster.neuron.copy(), spikes, cycles)
+    except CompileError as error:
+        raise ConfigError(f"neuron {fabric.neuron.__name__} does not compile: {_essence(str(error))}") from error
+    logged = int(m.logged[0])
+    if record and logged > len(m.log):
+        state.membrane[:], state.charge[:] = before.membrane, before.charge
+        return run_fabric(fabric, state, raster, record, general=general, capacity=logged)
+    state.tick += raster.steps
+    m.spikes[:] = spikes.sum(axis=0)
+    synapses, words = tissue.added.T
+    for op, added in (
+        (Op.SPARSE_ADD, synapses),
+        (Op.ACCUMULATOR_READ, synapses),
+        (Op.ACCUMULATOR_WRITE, synapses),
+        (Op.SYNAPSE_READ, words),
+    ):
+        m.counts[Phase.FORWARD, :-1, op] += added
+    return _collect(m, fabric, state, False, spikes, np.zeros((raster.steps, 0), np.int64), cycles, record)
+
+
+def _tissue(fabric: Fabric, state: FabricState, module: ModuleType) -> Any:
+    """The arrays of a fabric as the engine takes them, and room to work in."""
+
+    def zeros(*shape: int) -> Ints:
+        return np.zeros(shape, np.int64)
+
+    first = np.concatenate([[0], np.cumsum(fabric.sizes)]).astype(np.int64)
+    blocks, fan, rows, slices = fabric.blocks, fabric.fan, fabric.rows, len(fabric.slices.core)
+    widest = int(np.max(fabric.sizes[blocks.pre], initial=1))
+    return module.Tissue(
+        state.membrane, state.charge, fabric.bias, fabric.core, fabric.scripted, fabric.threshold, fabric.leak_shift,
+        first[blocks.pre], first[blocks.post], fabric.sizes[blocks.post], blocks.offset, fabric.weight,
+        fan.ptr, fan.block, fan.set_ptr, fan.sets, rows.start, rows.target, rows.weight, rows.cycles, rows.words,
+        rows.tree, zeros(fabric.neurons + 1), zeros(slices), zeros(slices),
+        np.zeros(int(np.max(fabric.slices.size)), np.uint8), zeros(len(blocks.pre), widest), zeros(len(blocks.pre)),
+        zeros(fabric.hardware.cores, 2), zeros(1),
+    )  # fmt: skip
+
+
+def _collect(m: Machine, placed: Placed, state: State | FabricState, learn: bool, counts: Ints, membranes: Ints,
+             cycles: Ints, record: bool) -> Run:  # fmt: skip
+    """What the machine counted, as a Run; clock and pointers go back into the state."""
+    if m.clock[DEADLOCK]:
+        raise SimulationError("the network-on-chip is deadlocked: flits wait for each other and none can move")
+    hw = placed.hardware
     state.cycle = int(m.clock[0])
     state.pointers[:] = m.output.pointer.reshape(-1, PORTS)[:, : hw.radix]
-    _count_deliveries(m.counts, m.delivered, image, batch.learn)
-    _fill_barrier(m.cycles, m.totals[0], image.nodes, hw.concentration)
+    _count_deliveries(m.counts, m.delivered, placed.kinds, learn)
+    _fill_barrier(m.cycles, m.totals[0], placed.nodes, hw.concentration)
     return Run(
-        samples=samples,
+        samples=len(cycles),
         counts=m.counts,
         cycles=m.cycles,
         phase_cycles=m.totals[0].copy(),
@@ -130,7 +200,7 @@ def run(
         spikes=m.spikes,
         sample_cycles=cycles,
         links=m.links.reshape(-1, PORTS)[:, : hw.radix].copy(),
-        events=_sorted(m.log[:logged]) if record else None,
+        events=_sorted(m.log[: int(m.logged[0])]) if record else None,
     )
 
 
@@ -144,9 +214,8 @@ def _sorted(rows: Ints) -> Ints:
     return rows[np.lexsort(rows.T[::-1])]
 
 
-def _count_deliveries(counts: Ints, delivered: Ints, image: Image, learn: bool) -> None:
+def _count_deliveries(counts: Ints, delivered: Ints, kinds: Kinds, learn: bool) -> None:
     """Accesses of delivered packets, in bulk: packets of a kind at a node x what one of them does there."""
-    kinds = image.kinds
     per_packet = kinds.ops + kinds.learn_ops if learn else kinds.ops
     for phase in Phase:
         mine = kinds.phase == phase

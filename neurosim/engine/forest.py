@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from neurosim.engine.layout import PORTS, Machine
 from neurosim.engine.network import CROSS, FLITS, INJECT, behind, log, ready_cycle, receive, slot_of, start_packet
+from neurosim.fabric import Fabric
 from neurosim.image import Image, Ints
 from neurosim.kernel import inlined, inner, kernel
 
-__all__ = ["look_ahead", "run_alone", "steps_of"]
+__all__ = ["look_ahead", "run_alone", "steps_of", "ways_of"]
 
 NOBODY, MANY = -1, -2
 
@@ -142,6 +143,28 @@ def steps_of(image: Image) -> list[tuple[list[int], Ints, Ints]]:
     host = [kinds.label, kinds.rate, *range(kinds.readout + 1, len(kinds.flits))]
     steps.append((host, np.full(len(targets), nodes - 1), targets))
     return steps
+
+
+def ways_of(fabric: Fabric) -> list[tuple[list[int], Ints, Ints]]:
+    """As `steps_of`, for a connectome: everything may be sent in every step."""
+    slices, fan, rows, cores = fabric.slices, fabric.fan, fabric.rows, fabric.hardware.cores
+    entries = np.repeat(slices.core, np.diff(fan.ptr))
+    sources, sets = [np.repeat(entries, np.diff(fan.set_ptr))], [fan.sets]
+    seen = np.zeros((cores, cores), np.uint8)
+    direct(rows.start, rows.target, rows.tree, fabric.core, seen)
+    for pairs in (np.nonzero(seen), (fabric.core[rows.tree >= 0], rows.tree[rows.tree >= 0])):
+        sources.append(pairs[0].astype(np.int64))
+        sets.append(pairs[1].astype(np.int64))
+    return [(list(range(len(fabric.kinds.flits))), np.concatenate(sources), np.concatenate(sets))]
+
+
+@kernel
+def direct(start: Ints, target: NDArray[np.uint32], tree: Ints, core: NDArray[np.int32], seen: NDArray[np.uint8]) -> None:
+    """seen[a, b] = 1 if a neuron on core a sends packets of its own to core b."""
+    for j in range(start.shape[0] - 1):
+        if tree[j] < 0:
+            for k in range(start[j], start[j + 1]):
+                seen[core[j], core[target[k]]] = 1
 
 
 def look_ahead(m: Machine, steps: list[tuple[list[int], Ints, Ints]], two_stage: bool) -> Machine:

@@ -4,16 +4,16 @@ One record array per kind of thing (router input, router output, node, ...): its
 memory, and a compiled function takes few arguments.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.image import Hardware, Image, Ints
+from neurosim.image import Hardware, Ints, Kinds, Program, Slices
 from neurosim.ops import Cause, Op, Phase, Unit
 from neurosim.routing import xy
 
-__all__ = ["NOWHERE", "PORTS", "WHEEL", "BY_KIND", "BY_NODE", "Machine", "build_machine"]
+__all__ = ["NOWHERE", "PORTS", "WHEEL", "BY_KIND", "BY_NODE", "Machine", "Placed", "build_machine"]
 
 NOWHERE = -1_000_000  # an output at the edge of the mesh
 PORTS = 8  # places for the ports of a router (four links, one to four cores); a power of two, to divide by shifts
@@ -63,9 +63,8 @@ _NODE = (
     "attach",  # router input that the terminal feeds
     "items",  # length of the sweep, 0: none
     "cycles",  # per item
-    "spike",  # in addition for an item that fires
-    "mute",  # items that fire and send nothing: in all
-    "muted",  # and up to the item that the sweep has reached
+    "extra",  # cycles that the items take besides `cycles` each: in all
+    "extra_done",  # and up to the item that the sweep has reached
     "conflict",  # of which waiting for banks
     "latency",  # from the end of an item to its result
     "unit",  # which unit sweeps
@@ -108,7 +107,7 @@ _PACKET = (
     ("release", np.int32),  # scripted traffic only
 )
 _ROW = (("node", np.int32), ("cycles", np.int32))
-_EMISSION = ("position", "packets", "mute")  # item of the sweep; first packet; silent firing items before it
+_EMISSION = ("position", "packets", "before", "more")  # item; first packet; extra cycles of items before it, and its own
 _RINGS = (
     "credit_at",
     "row_at",
@@ -125,6 +124,25 @@ _HOST = ("set", "kind")
 
 
 BY_KIND, BY_NODE = -1, -2
+
+
+class Placed(Protocol):
+    """What an Image and a Fabric have in common: where things lie, and how packets find them."""
+
+    @property
+    def hardware(self) -> Hardware: ...
+    @property
+    def sizes(self) -> Ints: ...
+    @property
+    def slices(self) -> Slices: ...
+    @property
+    def ports(self) -> NDArray[np.uint8]: ...
+    @property
+    def kinds(self) -> Kinds: ...
+    @property
+    def program(self) -> Program: ...
+    @property
+    def nodes(self) -> int: ...
 
 
 class Machine(NamedTuple):
@@ -211,9 +229,9 @@ def _spread() -> NDArray[np.uint64]:
 
 
 def build_machine(
-    image: Image, pointers: Ints, cycle: int, room: tuple[int, int], log_rows: int, rows: int = 0
+    image: Placed, pointers: Ints, cycle: int, room: tuple[int, int], log_rows: int, rows: int = 0
 ) -> Machine:
-    """An idle machine for `image`; `room`: most emissions and packets of a step; `rows`: entries of Machine.row."""
+    """An idle machine for an image or a fabric; `room`: most emissions and packets of a step; `rows`: entries of Machine.row."""
     hw, nodes, kinds = image.hardware, image.nodes, image.kinds
     depths = (hw.axon_fifo, hw.synapse_queue, hw.spike_queue, hw.packet_queue, hw.buffer_flits)
     places = [1 << (depth - 1).bit_length() for depth in depths]

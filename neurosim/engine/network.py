@@ -57,17 +57,17 @@ def sweep_to(m: Machine, n: int, e: int, kind: int) -> int:
     if n == hw.cores:  # the host link takes the time of its packet
         cycles = m.service[kind, n, FLITS] * hw.host_flit_cycles
     emission = m.emission[e]
-    mute = (emission.mute - node.muted) * node.spike  # items before it that fired and sent nothing took longer
-    free = node.sweep_free + (emission.position - node.at) * cycles + mute
+    passed = (emission.position - node.at) * cycles + emission.before - node.extra_done
+    free = node.sweep_free + passed
     start = free
     number = e - node.first
     if number >= hw.spike_queue:
         start = max(start, m.ring[n, hw.take_at + ((number - hw.spike_queue) & hw.take_mask)] + 1)
     node.sweep_blocked += start - free
-    node.sweep_busy += (emission.position - node.at + 1) * cycles + mute + node.spike
-    node.sweep_free = start + cycles + node.spike
+    node.sweep_busy += passed + cycles + emission.more
+    node.sweep_free = start + cycles + emission.more
     node.at = emission.position + 1
-    node.muted = emission.mute
+    node.extra_done = emission.before + emission.more
     log(m, node.sweep_free + node.latency, EMIT, n, emission.position, kind, 0)
     return node.sweep_free + node.latency
 

@@ -19,7 +19,6 @@ __all__ = [
     "ZERO",
     "GENERAL",
     "add_emission",
-    "add_mute",
     "add_packet",
     "begin_node",
     "charge",
@@ -52,7 +51,7 @@ def open_step(m: Machine) -> None:
         m.output[q].sent = m.output[q].ready = 0
     for n in m.live:
         node = m.node[n]
-        node.items = node.cycles = node.spike = node.mute = node.muted = 0
+        node.items = node.cycles = node.extra = node.extra_done = 0
         node.conflict = node.latency = node.scripted = node.alone = 0
         node.first = node.stop = node.emission = node.packet = node.packet0 = 0
         node.at = node.flit = node.stalled = node.flits = 0
@@ -76,9 +75,17 @@ def begin_node(m: Machine, n: int) -> None:
 def add_emission(m: Machine, n: int, position: int) -> None:
     """The next emission: item `position` of the sweep of node n."""
     e = m.clock[EMISSIONS]
-    m.emission[e].position, m.emission[e].packets, m.emission[e].mute = position, m.clock[PACKETS], m.node[n].mute
+    emission = m.emission[e]
+    emission.position, emission.packets, emission.before, emission.more = position, m.clock[PACKETS], 0, 0
     m.clock[EMISSIONS] = e + 1
     m.node[n].stop = e + 1
+
+
+@inner
+def delay_emission(m: Machine, before: int, more: int) -> None:
+    """The latest emission: its item takes `more` cycles than an item of its sweep, the items before it `before`."""
+    emission = m.emission[m.clock[EMISSIONS] - 1]
+    emission.before, emission.more = before, more
 
 
 @inner
@@ -92,12 +99,6 @@ def add_packet(m: Machine, n: int, target: int, kind: int) -> None:
     m.clock[LONGEST] = max(m.clock[LONGEST], m.service[kind, 0, FLITS])
     m.node[n].alone = m.lone[kind, n]
     m.emission[m.clock[EMISSIONS]].packets = p + 1
-
-
-@inner
-def add_mute(m: Machine, n: int) -> None:
-    """An item of the sweep of node n that fires, but sends nothing."""
-    m.node[n].mute += 1
 
 
 @inner
@@ -158,7 +159,7 @@ def book_source(m: Machine, phase: int, n: int) -> int:
     hw, node = m.hw[0], m.node[n]
     if node.items == 0:
         return 0
-    rest = (node.items - node.at) * node.cycles + (node.mute - node.muted) * node.spike
+    rest = (node.items - node.at) * node.cycles + node.extra - node.extra_done
     free, busy = node.sweep_free + rest, node.sweep_busy + rest
     charge(m, phase, n, node.unit, busy, node.items * node.conflict, node.sweep_blocked, free)
     if node.pack_busy > 0:
@@ -220,20 +221,24 @@ def first_spike(spikes: Ints, number: int, neuron: int) -> int:
 @inner
 def sweep_slice(m: Machine, act: Activity, n: int, s: int, slot: int, at: int, send: bool) -> None:
     """Spikes of slice s in `slot`, at items at, at + 1, ... of node n's sweep; packets only if `send`."""
-    part = m.slice[s]
+    hw, part = m.hw[0], m.slice[s]
     p, first, size = part.population, part.first, part.neurons
+    item = hw.input_cycles - hw.soma_cycles if p == 0 else 0  # what an item takes more than others of the sweep
+    spike = 0 if p == 0 else hw.spike_cycles
     spikes, number = act.spike[p, slot], act.number[p, slot]
     k = first_spike(spikes, number, first)
     fired = 0
     while k < number and spikes[k] < first + size:
         fired += 1
-        if not send or part.sets == part.sets_end:
-            add_mute(m, n)
-        else:
+        passed = m.node[n].extra + (spikes[k] - first) * item
+        if send and part.sets < part.sets_end:
             add_emission(m, n, at + spikes[k] - first)
+            delay_emission(m, passed, item + spike)
             for d in range(part.sets, part.sets_end):
                 add_packet(m, n, m.sets[d], p)
+        m.node[n].extra += spike
         k += 1
+    m.node[n].extra += size * item
     m.spikes[p] += fired
     m.counts[Phase.FORWARD.value, n, Op.SPIKE.value] += fired
 
@@ -270,7 +275,6 @@ def forward_step(m: Machine, act: Activity, slot: int, learn: bool, drop: Ints) 
                 counts[Op.RANDOM_BIT.value] += 8 * size
         if items > 0:
             set_sweep(m, n, Unit.SOMA.value, items, hw.soma_cycles, ZERO, ZERO, hw.soma_latency)
-            m.node[n].spike = hw.spike_cycles
     close_step(m, Phase.FORWARD.value)
 
 

@@ -227,6 +227,7 @@ def _core(draw: st.DrawFn) -> dict[str, Any]:
         "core.synapse.lanes": draw(st.sampled_from((1, 8, 2, 3))),
         "core.soma.cycles_per_neuron": draw(small(3)),
         "core.soma.latency_cycles": draw(small(5, 0)),
+        "core.soma.cycles_per_input": draw(st.sampled_from((None, 1, 3))),
         "core.soma.cycles_per_spike": draw(small(4, 0)),
         "core.soma.queue_spikes": draw(small(3)),
         "core.neuron.membrane_bits": draw(st.sampled_from((16, 24))),

@@ -103,7 +103,7 @@ class Cells:
             for j in range(s.first, s.first + s.size):
                 fired = self.fire(core, s.p, j, slot)
                 send = s.targets if fired and slot < hw.steps else []
-                cycles = hw.soma_cycles + (hw.spike_cycles if fired else 0)
+                cycles = hw.input_cycles if s.p == 0 else hw.soma_cycles + (hw.spike_cycles if fired else 0)
                 yield Item(cycles, packets=tuple(self.packet(t, s.p, s.p, j) for t in send))
 
     def fire(self, core: int, p: int, j: int, slot: int) -> bool:

@@ -1,0 +1,151 @@
+"""The connectome: neurons and synapses as a graph, for chips that run it but do not teach it. Knows no chip.
+
+All quantities are integers in units of the weight's last bit. Neurons are numbered through all groups in order.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.errors import ConfigError
+
+__all__ = ["SCRIPTED", "Connectome", "Dense", "Group", "Sparse"]
+
+SCRIPTED = "scripted"
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neurons of one kind.
+
+    neuron: a module of neurosim.neuron, or "scripted": fires when the raster says so, and integrates nothing.
+    threshold: of the membrane.  bias: int64[size] or one number, added in every step.
+    """
+
+    name: str
+    size: int
+    neuron: str = "integrate_fire"
+    threshold: int = 1
+    leak_shift: int = 0
+    bias: Ints | int = 0
+
+
+@dataclass(frozen=True)
+class Dense:
+    """All-to-all synapses from group number `pre` to group number `post`; weight: int16[pre size, post size]."""
+
+    pre: int
+    post: int
+    weight: NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """Listed synapses between any neurons, by neuron number.
+
+    Neuron n has the synapses start[n] to start[n + 1] - 1: start int64[neurons + 1], target integer[synapses],
+    weight int16[synapses]. A pair may have several synapses.
+    """
+
+    start: Ints
+    target: NDArray[np.integer]
+    weight: NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Connectome:
+    """Groups, dense projections between them, and one list of sparse synapses (or none).
+
+    Raises ConfigError with every contradiction, one a line.
+    """
+
+    name: str
+    groups: tuple[Group, ...]
+    dense: tuple[Dense, ...] = ()
+    sparse: Sparse | None = None
+
+    def __post_init__(self) -> None:
+        problems = [*self._group_problems(), *self._dense_problems(), *self._sparse_problems()]
+        if problems:
+            raise ConfigError("\n".join(problems))
+
+    @property
+    def sizes(self) -> Ints:
+        """Neurons of every group, int64[groups]."""
+        return np.array([group.size for group in self.groups], np.int64)
+
+    @property
+    def first(self) -> Ints:
+        """Number of the first neuron of every group, and the number of all neurons, int64[groups + 1]."""
+        return np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons."""
+        return int(self.sizes.sum())
+
+    @property
+    def synapses(self) -> int:
+        """Number of synapses."""
+        listed = 0 if self.sparse is None else len(self.sparse.target)
+        return sum(block.weight.size for block in self.dense) + listed
+
+    def _group_problems(self) -> list[str]:
+        problems = [] if self.groups else ["groups: expected at least one, got none"]
+        for group in self.groups:
+            here = f"group '{group.name}'"
+            if group.size < 1:
+                problems.append(f"{here}: size: expected at least 1, got {group.size}")
+            if group.threshold < 1:
+                problems.append(f"{here}: threshold: expected at least 1, got {group.threshold}")
+            if not 0 <= group.leak_shift <= 62:
+                problems.append(f"{here}: leak_shift: expected 0 to 62, got {group.leak_shift}")
+            if np.shape(group.bias) not in ((), (group.size,)):
+                problems.append(f"{here}: bias: expected one number or {group.size}, got {np.shape(group.bias)}")
+        kinds = sorted({group.neuron for group in self.groups} - {SCRIPTED})
+        if len(kinds) > 1:
+            problems.append(f"groups: expected one soma circuit besides '{SCRIPTED}', got {', '.join(kinds)}")
+        return problems
+
+    def _dense_problems(self) -> list[str]:
+        problems, count = [], len(self.groups)
+        for k, block in enumerate(self.dense):
+            here = f"dense[{k}]"
+            if not (0 <= block.pre < count and 0 <= block.post < count):
+                problems.append(f"{here}: expected group numbers below {count}, got {block.pre} and {block.post}")
+                continue
+            shape = (self.groups[block.pre].size, self.groups[block.post].size)
+            if block.weight.shape != shape or block.weight.dtype != np.int16:
+                found = f"{block.weight.dtype}{list(block.weight.shape)}"
+                problems.append(f"{here}: weight: expected int16{list(shape)} (pre, post), got {found}")
+            if self.groups[block.post].neuron == SCRIPTED:
+                problems.append(f"{here}: '{self.groups[block.post].name}' is scripted: it integrates nothing")
+        return problems
+
+    def _sparse_problems(self) -> list[str]:
+        if self.sparse is None or not self.groups:
+            return []
+        start, target, weight = self.sparse.start, self.sparse.target, self.sparse.weight
+        neurons, problems = int(self.sizes.clip(0).sum()), []
+        rising = len(start) == neurons + 1 and start[0] == 0 and bool((np.diff(start) >= 0).all())
+        if not rising or int(start[-1]) != len(target):
+            problems.append(
+                f"sparse: start: expected {neurons + 1} rising numbers from 0 to {len(target)} (neurons + 1, synapses), "
+                f"got {len(start)} from {start[0] if len(start) else '-'} to {start[-1] if len(start) else '-'}"
+            )
+        if weight.shape != target.shape or weight.dtype != np.int16:
+            problems.append(
+                f"sparse: weight: expected int16[{len(target)}], got {weight.dtype}{list(weight.shape)}"
+            )
+        if len(target) and not (0 <= int(target.min()) and int(target.max()) < neurons):
+            problems.append(
+                f"sparse: target: expected neurons 0 to {neurons - 1}, got {int(target.min())} to {int(target.max())}"
+            )
+        elif len(target):
+            first = self.first
+            for group, low, high in zip(self.groups, first[:-1], first[1:], strict=True):
+                if group.neuron == SCRIPTED and bool(((target >= low) & (target < high)).any()):
+                    problems.append(f"sparse: target: '{group.name}' is scripted: it integrates nothing")
+        return problems

@@ -1,0 +1,332 @@
+"""Wiring: (Connectome, Chip) -> Fabric. Gives every neuron a core, orders the rows, proves that all of it fits."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.chip import Chip
+from neurosim.connectome import SCRIPTED, Connectome, Sparse
+from neurosim.engine.contract import ceil_div, row_cycles
+from neurosim.errors import PlacementError
+from neurosim.fabric import Blocks, Fabric, Fan, Rows
+from neurosim.image import Hardware, Ints, Kinds, Program, Slices
+from neurosim.kernel import kernel
+from neurosim.neuron import load_neuron
+from neurosim.ops import Op, Phase
+from neurosim.tables import timing
+from neurosim.ways import Ways
+
+__all__ = ["place_connectome"]
+
+_SHOWN = 8  # complaints about cores
+
+
+class _Segments(NamedTuple):
+    """Synapses of one sparse row on one core: int64[segments] each."""
+
+    pre: Ints
+    core: Ints
+    size: Ints
+
+
+def place_connectome(connectome: Connectome, chip: Chip, core: NDArray[np.integer] | None = None) -> Fabric:
+    """Place `connectome` on `chip`; `core`: integer[neurons], a core for every neuron (None: filled in order).
+
+    Raises PlacementError with everything that does not fit, naming memory, need and capacity.
+    """
+    cores = _fill(connectome, chip) if core is None else _checked(connectome, chip, core)
+    slices = _slices(connectome, chip, cores)
+    counts = _counts(connectome, chip, cores)
+    sparse = connectome.sparse or Sparse(
+        np.zeros(connectome.neurons + 1, np.int64), np.zeros(0, np.uint32), np.zeros(0, np.int16)
+    )
+    start, target, weight, segments = _ordered(sparse, cores, chip.cores)
+    ways = Ways(chip)
+    sets = [ways.unicast()]
+    fan = _fan(connectome, chip, slices, counts, ways, sets)
+    tree = _trees(chip, connectome.neurons, cores, segments, sets)
+    _check(connectome, chip, cores, counts, segments, fan, slices, tree)
+    _prove_ranges(connectome, chip)
+    longest = int(segments.size.max(initial=0))
+    blocks = [block.weight.size for block in connectome.dense]
+    routers = len(np.unique(cores // chip.noc.cores_per_router))
+    kinds = [group.neuron for group in connectome.groups if group.neuron != SCRIPTED]
+    offsets = np.concatenate([[0], np.cumsum(blocks)]).astype(np.int64)
+    return Fabric(
+        name=f"{connectome.name} on {chip.name}",
+        hardware=timing(chip, routers),
+        sizes=connectome.sizes,
+        slices=slices,
+        ports=np.concatenate(sets),
+        kinds=_kinds(connectome, chip, counts),
+        program=Program(*(np.zeros(0, np.int64) for _ in range(6)), readout_set=chip.cores),
+        neuron=load_neuron(kinds[0] if kinds else "integrate_fire"),
+        core=cores,
+        scripted=np.array([group.neuron == SCRIPTED for group in connectome.groups], np.int64),
+        threshold=np.array([group.threshold for group in connectome.groups], np.int64),
+        leak_shift=np.array([group.leak_shift for group in connectome.groups], np.int64),
+        bias=np.concatenate([np.broadcast_to(group.bias, group.size) for group in connectome.groups]).astype(np.int64),
+        blocks=Blocks(
+            np.array([block.pre for block in connectome.dense], np.int64),
+            np.array([block.post for block in connectome.dense], np.int64),
+            offsets[:-1],
+        ),
+        weight=np.concatenate([np.zeros(0, np.int16), *(block.weight.ravel() for block in connectome.dense)]),
+        fan=fan,
+        rows=Rows(start, target, weight, *_row_tables(chip, longest), tree),
+        most=_most(slices, fan, tree, segments),
+    )
+
+
+def _fill(connectome: Connectome, chip: Chip) -> NDArray[np.int32]:
+    """Group after group on the next free cores, as few as its neurons need, in equal parts."""
+    room, parts, core = chip.core.neuron.entries, [], 0
+    for size in connectome.sizes:
+        used = -(-int(size) // room)
+        parts.append(core + np.arange(size) * used // int(size))
+        core += used
+    if core > chip.cores:
+        raise PlacementError(
+            f"connectome: {core} cores needed ({room} neurons a core, core.neuron.entries; each group on cores of its "
+            f"own), {chip.name} has {chip.cores}"
+        )
+    return np.concatenate(parts).astype(np.int32)
+
+
+def _checked(connectome: Connectome, chip: Chip, core: NDArray[np.integer]) -> NDArray[np.int32]:
+    if core.shape != (connectome.neurons,) or core.dtype.kind not in "iu":
+        raise PlacementError(f"core: expected integer[{connectome.neurons}], got {core.dtype}{list(core.shape)}")
+    if core.min() < 0 or core.max() >= chip.cores:
+        raise PlacementError(f"core: expected 0 to {chip.cores - 1}, got {core.min()} to {core.max()}")
+    return core.astype(np.int32)
+
+
+def _slices(connectome: Connectome, chip: Chip, core: NDArray[np.int32]) -> Slices:
+    """Runs of neurons of one group on one core, by neuron number; a core sweeps its own in that order."""
+    group = np.repeat(np.arange(len(connectome.groups)), connectome.sizes)
+    begins = np.flatnonzero(np.concatenate([[True], (np.diff(core) != 0) | (np.diff(group) != 0)]))
+    size = np.diff(np.concatenate([begins, [len(core)]]))
+    homes, none = core[begins].astype(np.int64), np.zeros(0, np.int64)
+    return Slices(
+        core=homes,
+        population=group[begins].astype(np.int64),
+        first=begins.astype(np.int64),
+        size=size.astype(np.int64),
+        words=np.zeros(len(begins), np.int64),
+        ptr=np.searchsorted(group[begins], np.arange(len(connectome.groups) + 1)).astype(np.int64),
+        order=np.argsort(homes, kind="stable").astype(np.int64),
+        core_ptr=np.searchsorted(np.sort(homes), np.arange(chip.cores + 1)).astype(np.int64),
+        set_ptr=np.zeros(len(begins) + 1, np.int64),
+        sets=none,
+    )
+
+
+def _counts(connectome: Connectome, chip: Chip, core: NDArray[np.int32]) -> Ints:
+    """Neurons of every group on every core, int64[groups, cores]."""
+    first = connectome.first
+    pairs = zip(first[:-1], first[1:], strict=True)
+    return np.stack([np.bincount(core[low:high], minlength=chip.cores) for low, high in pairs]).astype(np.int64)
+
+
+def _ordered(
+    sparse: Sparse, core: NDArray[np.int32], cores: int
+) -> tuple[Ints, NDArray[np.uint32], NDArray[np.int16], _Segments]:
+    """The rows with the synapses of one core side by side, cores ascending, and the segments that this makes."""
+    start, target, weight = sparse.start.astype(np.int64), sparse.target.astype(np.uint32), sparse.weight.copy()
+    key = np.repeat(np.arange(len(core), dtype=np.int64) * cores, np.diff(start))
+    key += core[target]
+    if (np.diff(key) < 0).any():
+        order = np.argsort(key, kind="stable")
+        key, target, weight = key[order], target[order], weight[order]
+    begins = np.flatnonzero(np.concatenate([[True], np.diff(key) != 0])) if len(key) else np.zeros(0, np.int64)
+    size = np.diff(np.concatenate([begins, [len(key)]]))
+    pre, post_core = np.divmod(key[begins], cores)
+    return start, target, weight, _Segments(pre, post_core, size.astype(np.int64))
+
+
+def _fan(
+    connectome: Connectome, chip: Chip, slices: Slices, counts: Ints, ways: Ways, sets: list[NDArray[np.uint8]]
+) -> Fan:
+    """Destination sets of all slices for every dense projection: one for each core, or one multicast set."""
+    number, ptr, block_of, set_ptr, targets = len(sets[0]), [0], [], [0], []
+    for core, group in zip(slices.core.tolist(), slices.population.tolist(), strict=True):
+        for k, block in enumerate(connectome.dense):
+            if block.pre != group:
+                continue
+            homes = np.flatnonzero(counts[block.post]).tolist()
+            tree = np.zeros((1, chip.noc.routers), np.uint8)
+            for home in homes:
+                ways.mark(tree[0], core, home)
+            if chip.noc.multicast and len(homes) > 1:
+                sets.append(tree)
+                homes = [number]
+                number += 1
+            block_of.append(k)
+            targets.extend(homes)
+            set_ptr.append(len(targets))
+        ptr.append(len(block_of))
+    return Fan(*(np.array(column, np.int64) for column in (ptr, block_of, set_ptr, targets)))
+
+
+@kernel
+def _grow(masks: NDArray[np.uint8], after: Ints, router: Ints, single: NDArray[np.uint8], pre: Ints, post: Ints,
+          row: Ints) -> None:  # fmt: skip
+    """masks[row[k]] |= the way from router[k] to core post[k], by the unicast sets `single`."""
+    for k in range(pre.shape[0]):
+        at = router[k]
+        while at >= 0:
+            mask = single[post[k], at]
+            masks[row[k], at] |= mask
+            port = 0
+            while (mask >> port) & 1 == 0:
+                port += 1
+            at = after[at, port]
+
+
+def _trees(
+    chip: Chip, neurons: int, core: NDArray[np.int32], segments: _Segments, sets: list[NDArray[np.uint8]]
+) -> Ints:
+    """One multicast set for each neuron whose sparse row lies on several cores; -1 for the others."""
+    ways, tree = Ways(chip), np.full(neurons, -1, np.int64)
+    if chip.noc.dead_links:
+        seen = np.unique(core[segments.pre].astype(np.int64) * chip.cores + segments.core)
+        for here, there in zip(*np.divmod(seen, chip.cores), strict=True):
+            ways.mark(np.zeros(chip.noc.routers, np.uint8), int(here), int(there))
+    if not chip.noc.multicast:
+        return tree
+    many = np.bincount(segments.pre, minlength=neurons) > 1
+    row = np.cumsum(many) - 1
+    masks = np.zeros((int(many.sum()), chip.noc.routers), np.uint8)
+    mine = many[segments.pre]
+    pre, post = segments.pre[mine], segments.core[mine]
+    router = core[pre].astype(np.int64) // chip.noc.cores_per_router
+    _grow(masks, ways.after(), router, sets[0], pre, post, row[pre].astype(np.int64))
+    tree[many] = sum(len(block) for block in sets) + row[many]
+    sets.append(masks)
+    return tree
+
+
+def _row_tables(chip: Chip, longest: int) -> tuple[Ints, Ints]:
+    """Cycles and words of 0..longest synapses of a sparse row on one core."""
+    unit = chip.core.synapse
+    if unit.sparse is None:
+        return np.zeros(1, np.int64), np.zeros(1, np.int64)
+    words = [int(ceil_div(n, unit.sparse_per_word)) for n in range(longest + 1)]
+    cycles = [
+        int(row_cycles(w, n, unit.banks, unit.ports, unit.lanes, unit.sparse.lane_cycles)) for n, w in enumerate(words)
+    ]
+    return np.array(cycles, np.int64), np.array(words, np.int64)
+
+
+def _dense_words(chip: Chip, counts: Ints) -> Ints:
+    """Words of one row of so many synapses."""
+    return np.asarray(-(-counts // chip.core.synapse.weights_per_word), np.int64)
+
+
+def _flits(chip: Chip) -> int:
+    address = (chip.core.axon.entries - 1).bit_length()
+    return int(ceil_div(chip.noc.header_bits + address, chip.noc.link.width_bits))
+
+
+def _kinds(connectome: Connectome, chip: Chip, counts: Ints) -> Kinds:
+    """One kind for each dense projection, the last for sparse rows: flits, service cycles, accesses at every node."""
+    unit, nodes, count = chip.core.synapse, chip.cores + 1, len(connectome.dense) + 1
+    table = Kinds(
+        flits=np.full(count, _flits(chip), np.int64),
+        phase=np.full(count, Phase.FORWARD, np.int64),
+        axon=np.full((count, nodes), chip.core.axon.lookup_cycles, np.int64),
+        synapse=np.zeros((count, nodes), np.int64),
+        ops=np.zeros((count, nodes, len(Op)), np.int64),
+        learn_ops=np.zeros((count, nodes, len(Op)), np.int64),
+        label=0,
+        rate=0,
+        readout=0,
+    )
+    table.ops[:, :-1, Op.AXON_READ] = 1
+    for k, block in enumerate(connectome.dense):
+        for core in np.flatnonzero(counts[block.post]):
+            size = int(counts[block.post, core])
+            words = int(_dense_words(chip, np.array(size)))
+            table.synapse[k, core] = row_cycles(words, size, unit.banks, unit.ports, unit.lanes, unit.lane_cycles)
+            ops = table.ops[k, core]
+            ops[Op.SYNAPSE_READ] = words
+            ops[Op.SYNAPSE_ADD] = ops[Op.ACCUMULATOR_READ] = ops[Op.ACCUMULATOR_WRITE] = size
+    return table
+
+
+def _check(connectome: Connectome, chip: Chip, core: NDArray[np.int32], counts: Ints, segments: _Segments, fan: Fan,
+           slices: Slices, tree: Ints) -> None:  # fmt: skip
+    """Everything that is too large for a core. Raises PlacementError."""
+    unit, cores = chip.core.synapse, chip.cores
+    if len(segments.pre) and unit.sparse is None:
+        raise PlacementError(f"sparse synapses: {chip.name} has no core.synapse.sparse section: it takes dense rows only")
+    words, axons, routes = (np.zeros(cores, np.int64) for _ in range(3))
+    for block in connectome.dense:
+        rows = connectome.groups[block.pre].size
+        words += rows * _dense_words(chip, counts[block.post])
+        axons += rows * (counts[block.post] > 0)
+    if len(segments.pre):
+        words += np.bincount(segments.core, -(-segments.size // unit.sparse_per_word), cores).astype(np.int64)
+        axons += np.bincount(segments.core, minlength=cores)
+    packets = np.bincount(segments.pre, minlength=len(core))
+    packets[tree >= 0] = 1
+    routes += np.bincount(core, packets, cores).astype(np.int64)
+    for s, (home, size) in enumerate(zip(slices.core, slices.size, strict=True)):
+        routes[home] += size * (fan.set_ptr[fan.ptr[s + 1]] - fan.set_ptr[fan.ptr[s]])
+    rooms = (
+        ("neurons", "core.neuron.entries", counts.sum(axis=0), chip.core.neuron.entries),
+        ("synapse words", "core.synapse.capacity_kib", words, unit.words),
+        ("axons", "core.axon.entries", axons, chip.core.axon.entries),
+        ("routes", "core.packetiser.route_entries", routes, chip.core.packetiser.route_entries),
+    )
+    problems = [
+        f"core {c}: {int(need[c])} {what} needed, {room} offered ({key})"
+        for what, key, need, room in rooms
+        for c in np.flatnonzero(need > room)
+    ]
+    if len(problems) > _SHOWN:
+        problems = [*problems[:_SHOWN], f"and {len(problems) - _SHOWN} more"]
+    if problems:
+        raise PlacementError("\n".join(problems))
+
+
+def _prove_ranges(connectome: Connectome, chip: Chip) -> None:
+    """Weights fit their bits, no accumulator can overflow, thresholds lie in the membrane's range."""
+    core, problems = chip.core, []
+    low, high = -(2 ** (core.synapse.weight_bits - 1)), 2 ** (core.synapse.weight_bits - 1) - 1
+    sums = np.zeros(connectome.neurons, np.float64)
+    listed = [] if connectome.sparse is None else [("sparse", connectome.sparse.weight)]
+    for name, weight in [*((f"dense[{k}]", block.weight) for k, block in enumerate(connectome.dense)), *listed]:
+        if weight.size and not (low <= int(weight.min()) and int(weight.max()) <= high):
+            problems.append(
+                f"{name}: weights {int(weight.min())} to {int(weight.max())}, core.synapse.weight_bits = "
+                f"{core.synapse.weight_bits} holds {low} to {high}"
+            )
+    for block in connectome.dense:
+        first = int(connectome.first[block.post])
+        sums[first : first + block.weight.shape[1]] += np.abs(block.weight.astype(np.int32)).sum(axis=0)
+    if connectome.sparse is not None:
+        size = np.abs(connectome.sparse.weight.astype(np.int32))
+        sums += np.bincount(connectome.sparse.target, size, connectome.neurons)
+    need = int(sums.max(initial=0)).bit_length() + 1
+    if need > min(core.accumulator.bits, 32):
+        problems.append(f"accumulators: a sum can take {need} bits, core.accumulator.bits is {core.accumulator.bits}")
+    top = 2 ** (core.neuron.membrane_bits - 1) - 1
+    for group in connectome.groups:
+        if group.neuron != SCRIPTED and group.threshold > top:
+            problems.append(
+                f"group '{group.name}': threshold {group.threshold}, core.neuron.membrane_bits = "
+                f"{core.neuron.membrane_bits} allows {top}"
+            )
+        if int(np.max(np.abs(group.bias))) > top:
+            problems.append(f"group '{group.name}': bias beyond the {core.neuron.membrane_bits} bits of the membrane")
+    if problems:
+        raise PlacementError("\n".join(problems))
+
+
+def _most(slices: Slices, fan: Fan, tree: Ints, segments: _Segments) -> tuple[int, int]:
+    """Packets of a step in which every neuron fires, and nodes in the lists of multicast packets."""
+    dense = int((slices.size * (fan.set_ptr[fan.ptr[1:]] - fan.set_ptr[fan.ptr[:-1]])).sum())
+    many = int((tree[segments.pre] >= 0).sum())
+    return dense + len(segments.pre) - many + int((tree >= 0).sum()), many
