@@ -16,6 +16,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba.cpython.unsafe.numbers import trailing_zeros as _trailing_zeros
 from platformdirs import user_cache_dir
 
 __all__ = [
@@ -156,14 +157,16 @@ def draw32(key: int, counter: int) -> np.uint32:
     return np.uint32(x ^ (x >> np.uint32(15)))
 
 
-_DE_BRUIJN = np.zeros(64, np.int64)
-for _i in range(64):
-    _DE_BRUIJN[((0x03F79D71B4CB0A89 << _i) & 0xFFFFFFFFFFFFFFFF) >> 58] = _i
+def _first_bit(word: int) -> int:
+    """Number of the lowest set bit of a non-zero 64-bit word."""
+    return np.int64(_trailing_zeros(np.uint64(word)))
 
 
-@kernel
-def first_bit(word: int) -> int:
-    """Number of the lowest set bit of a non-zero 64-bit word (numba offers no public instruction)."""
-    w = np.uint64(word)
-    low = w & (~w + np.uint64(1))
-    return _DE_BRUIJN[np.int64((low * np.uint64(0x03F79D71B4CB0A89)) >> np.uint64(58))]
+def _first_bit_plain(word: int) -> int:
+    """Number of the lowest set bit of a non-zero 64-bit word."""
+    whole = int(word) & 0xFFFFFFFFFFFFFFFF
+    return (whole & -whole).bit_length() - 1
+
+
+# One instruction of the processor, which numba has only in a module that it calls unsafe (it knows no Python form).
+first_bit = _first_bit_plain if _config.DISABLE_JIT else kernel(_first_bit)

@@ -68,7 +68,7 @@ def travel(m: Machine, p: int, flit: int, start: int, arrival: int) -> None:
                 crossings += 1 - before
         port.busy += crossings
         port.blocked += latest - first + 1 - crossings
-        port.last = port.front_from = latest + 1
+        port.front_from = latest + 1
         m.slot[slot_of(m, q, port.popped)].pop_cycle = latest
         port.pushed += 1
         port.popped += 1

@@ -13,81 +13,55 @@ from neurosim.image import Hardware, Ints, Kinds, Program, Slices
 from neurosim.ops import Cause, Op, Phase, Unit
 from neurosim.routing import xy
 
-__all__ = ["NOWHERE", "PORTS", "WHEEL", "BY_KIND", "BY_NODE", "Machine", "Placed", "build_machine"]
+__all__ = ["NOWHERE", "PORTS", "WHEEL", "WHEEL_BITS", "BY_KIND", "BY_NODE", "Machine", "Placed", "build_machine"]
 
 NOWHERE = -1_000_000  # an output at the edge of the mesh
 PORTS = 8  # places for the ports of a router (four links, one to four cores); a power of two, to divide by shifts
-WHEEL = 4096  # cycles that the timer wheel looks ahead (64 words of 64); later wake-ups are looked at again
+WHEEL_BITS = 10
+WHEEL = 1 << WHEEL_BITS  # places of a timer wheel: cycles in the near one, blocks of as many cycles in the far one
 
+# The first eight fields of a record are one cache line: what most cycles touch.
 _INPUT = (
-    "feeder",  # PORTS * router + output that feeds this input, or -(n + 1) for terminal n
     "pushed",  # flits that entered in this step, the wire included
     "popped",  # flits that left
     "front_from",  # first cycle in which the present front may be considered
+    "feeder",  # PORTS * router + output that feeds this input, or -(n + 1) for terminal n
+    "waiting",  # 1 if the feeder needs a wake-up when a slot is freed
+    "crossed",  # cycles in which the present front crossed
+    "busy",
+    "blocked",
     "held",  # output held by the packet at the front, or -1
     "claimed",  # cycle of the claim (two-stage arrangement)
     "todo",  # outputs that a partly forwarded multicast flit still needs, 0: all
-    "crossed",  # cycles in which the present front crossed
-    "waiting",  # 1 if the feeder needs a wake-up when a slot is freed
-    "busy",
-    "blocked",
-    "last",  # end of the last crossing
     "book",  # node whose ledger has this port
     "unit",  # and its unit there
 )
 _OUTPUT = (
+    "ready",  # first cycle of the next grant, as far as is known (singles.py: NEVER if it is not known)
     "after",  # input PORTS * router + port behind the output, -(n + 1) for terminal n, or NOWHERE
-    "owner",  # input that holds the output, or -1
     "pointer",  # round robin
     "sent",  # flits in this step
     "wire",  # cycles from a grant to the arrival behind
     "back",  # cycles from a pop behind to the credit here
     "interval",  # cycles from a grant to the next
     "free",  # first cycle in which the link takes the next flit (singles.py)
-    "ready",  # first cycle of the next grant, as far as is known (singles.py: NEVER if it is not known)
+    "owner",  # input that holds the output, or -1
     "book",  # node whose ledger has this output
 )
 _SLOT = (
     ("packet", np.int32),
     ("flit", np.int32),
     ("set", np.int32),  # destination set of the packet
-    ("spare", np.int32),
+    ("row", np.int32),  # its cycles at the synapse unit (as in the packet)
     ("arrival", np.int64),  # may lie ahead: the flit is on the wire
     ("pop_cycle", np.int64),  # when the flit that was in this slot left
 )
 _GATE = (
     ("want", np.uint64),  # bit 8 * output + input: the front of the input may be considered, and asks for the output
     ("hidden", np.int64),  # bit i: the front of input i may only be considered later
+    ("unset", np.int64),  # bit i: nobody has yet said when to look at that front
 )
 _NODE = (
-    "attach",  # router input that the terminal feeds
-    "items",  # length of the sweep, 0: none
-    "cycles",  # per item
-    "extra",  # cycles that the items take besides `cycles` each: in all
-    "extra_done",  # and up to the item that the sweep has reached
-    "conflict",  # of which waiting for banks
-    "latency",  # from the end of an item to its result
-    "unit",  # which unit sweeps
-    "alone",  # 1: meets no other source in this step
-    "scripted",  # 1: packets are complete in given cycles; no sweep, no packetiser
-    "first",  # emissions first..stop-1, packets from packet0 on
-    "stop",
-    "packet0",
-    "emission",  # working state: current emission,
-    "packet",  # current packet,
-    "flit",  # its next flit
-    "at",  # item after the last emission
-    "sweep_free",
-    "sweep_busy",
-    "sweep_blocked",
-    "pack_free",
-    "pack_busy",
-    "pack_blocked",
-    "ready",  # when the current packet is complete
-    "sent_last",  # cycle of the last flit
-    "inject_blocked",
-    "flits",
-    "stalled",  # 1: a flit waits for a slot whose cycle is not known
     "ejected",  # flits granted to the terminal
     "axon_free",
     "axon_busy",
@@ -95,6 +69,34 @@ _NODE = (
     "rows",  # rows started
     "synapse_free",
     "synapse_busy",
+    "stalled",  # 1: a flit waits for a slot whose cycle is not known
+    "attach",  # router input that the terminal feeds
+    "stop",  # emissions first..stop-1, packets from packet0 on
+    "emission",  # working state: current emission,
+    "packet",  # current packet,
+    "ready",  # when it is complete
+    "sent_last",  # cycle of the last flit
+    "inject_blocked",
+    "flits",
+    "scripted",  # 1: packets are complete in given cycles; no sweep, no packetiser
+    "pack_free",
+    "pack_busy",
+    "pack_blocked",
+    "first",
+    "packet0",
+    "flit",  # next flit of the current packet
+    "at",  # item after the last emission
+    "sweep_free",
+    "sweep_busy",
+    "sweep_blocked",
+    "extra",  # cycles that the items take besides `cycles` each: in all
+    "extra_done",  # and up to the item that the sweep has reached
+    "cycles",  # per item
+    "latency",  # from the end of an item to its result
+    "items",  # length of the sweep, 0: none
+    "conflict",  # of an item's cycles waiting for banks
+    "unit",  # which unit sweeps
+    "alone",  # 1: meets no other source in this step
 )
 _PACKET = (
     ("set", np.int32),
@@ -124,6 +126,7 @@ _HOST = ("set", "kind")
 
 
 BY_KIND, BY_NODE = -1, -2
+LINE = 64  # bytes of a cache line
 
 
 class Placed(Protocol):
@@ -159,8 +162,8 @@ class Machine(NamedTuple):
     packet: Any  # record [packets of a step]
     emission: Any  # record [emissions of a step + 1]
     row: Any  # record: rows of multicast packets by node, ascending
-    wheel: NDArray[np.uint64]  # [WHEEL, words]: routers to look at, by cycle
-    marks: NDArray[np.uint64]  # [WHEEL / 64 + 1]: occupied wheel slots; the last word: occupied words
+    wheel: NDArray[np.uint64]  # [2, WHEEL, words]: routers to look at, by cycle (near wheel) or block (far wheel)
+    marks: NDArray[np.uint64]  # [2, WHEEL / 64 + 1]: occupied places of each wheel; the last word: occupied words
     spread: NDArray[np.uint64]  # [256]: bit o of a mask -> bit 8 * o
     live: Ints  # nodes that may have work
     live_in: Ints  # router inputs that flits may pass
@@ -189,8 +192,14 @@ class Machine(NamedTuple):
 
 
 def _records(fields: Any, n: int) -> Any:
+    """Records of zeros; larger ones take whole cache lines, and begin at one."""
     typed = [(field, np.int64) if isinstance(field, str) else field for field in fields]
-    return np.zeros(n, np.dtype(typed)).view(np.recarray)
+    size = np.dtype(typed).itemsize
+    typed += [(f"pad{k}", np.int64) for k in range(-(size // 8) % 8 if size > LINE else 0)]
+    dtype = np.dtype(typed)
+    room = np.zeros(n * dtype.itemsize + LINE, np.uint8)
+    begin = -room.ctypes.data % LINE
+    return room[begin : begin + n * dtype.itemsize].view(dtype).view(np.recarray)
 
 
 def _zeros(*shape: int) -> Ints:
@@ -237,7 +246,9 @@ def build_machine(
     places = [1 << (depth - 1).bit_length() for depth in depths]
     starts = np.concatenate([[0], np.cumsum(places)])
     record = _records((*hw._fields, "radix", *_RINGS), 1)
-    record[0] = (*hw, hw.radix, *(int(start) for start in starts[:4]), *(n - 1 for n in places))
+    values = (*hw, hw.radix, *(int(start) for start in starts[:4]), *(n - 1 for n in places))
+    for name, value in zip((*hw._fields, "radix", *_RINGS), values, strict=True):
+        record[name] = value
     inputs, outputs, node = (
         _records(_INPUT, PORTS * hw.routers),
         _records(_OUTPUT, PORTS * hw.routers),
@@ -274,8 +285,8 @@ def build_machine(
         packet=_records(_PACKET, room[1] + 1),
         emission=_records(_EMISSION, room[0] + 1),
         row=_records(_ROW, rows),
-        wheel=np.zeros((WHEEL, (hw.routers + 63) // 64), np.uint64),
-        marks=np.zeros(WHEEL // 64 + 1, np.uint64),
+        wheel=np.zeros((2, WHEEL, (hw.routers + 63) // 64), np.uint64),
+        marks=np.zeros((2, WHEEL // 64 + 1), np.uint64),
         spread=_spread(),
         live=np.arange(nodes),
         live_in=np.arange(PORTS * hw.routers),

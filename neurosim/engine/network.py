@@ -6,16 +6,22 @@ needed, because the cycle in which slot m was freed is kept. Sources and receive
 server each, so that their cycles follow by arithmetic (docs/decisions/0001, "The chain of a spike").
 """
 
-import numpy as np
+from typing import Any
 
-from neurosim.engine.layout import BY_KIND, BY_NODE, PORTS, WHEEL, Machine
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.engine.layout import BY_KIND, BY_NODE, PORTS, WHEEL, WHEEL_BITS, Machine
+from neurosim.image import Ints
 from neurosim.kernel import first_bit, inlined, inner
 
-__all__ = ["ARRIVE", "AXON", "CROSS", "EMIT", "FLITS", "INJECT", "NEVER", "SYNAPSE", "behind", "log", "next_cycle", "ready_cycle", "receive",
-           "run_packets", "slot_of", "start_packet", "take_mark", "wake"]  # fmt: skip
+__all__ = ["ARRIVE", "AXON", "CROSS", "EMIT", "FLITS", "INJECT", "NEVER", "SYNAPSE", "behind", "index", "log", "next_look", "ready_cycle", "receive",
+           "row_at", "run_packets", "serve_tail", "slot_of", "start_packet", "take_mark", "wake"]  # fmt: skip
 
+Words = NDArray[np.uint64]
 EMIT, INJECT, CROSS, ARRIVE, AXON, SYNAPSE = range(6)  # events of the log
 NEVER = 1 << 60
+index = np.uint64  # of an index that is not negative: numba then does not look whether it counts from the end
 FLITS, AXON_CYCLES, SYNAPSE_CYCLES = range(3)  # columns of Machine.service
 
 
@@ -23,46 +29,61 @@ FLITS, AXON_CYCLES, SYNAPSE_CYCLES = range(3)  # columns of Machine.service
 def log(m: Machine, cycle: int, event: int, node: int, a: int, b: int, c: int) -> None:
     """Append one event to the log, if there is one."""
     if m.log.shape[0] > 0:
-        n = m.logged[0]
-        if n < m.log.shape[0]:
-            m.log[n, 0] = m.clock[0] + cycle
-            m.log[n, 1] = event
-            m.log[n, 2] = node
-            m.log[n, 3] = a
-            m.log[n, 4] = b
-            m.log[n, 5] = c
-        m.logged[0] = n + 1
+        append(m.log, m.logged, m.clock[0] + cycle, event, node, a, b, c)
+
+
+@inner
+def append(rows: Ints, logged: Ints, cycle: int, event: int, node: int, a: int, b: int, c: int) -> None:
+    """The next row of the log, as long as there is room; `logged` counts on."""
+    n = logged[0]
+    if n < rows.shape[0]:
+        rows[n, 0] = cycle
+        rows[n, 1] = event
+        rows[n, 2] = node
+        rows[n, 3] = a
+        rows[n, 4] = b
+        rows[n, 5] = c
+    logged[0] = n + 1
 
 
 @inlined
 def wake(m: Machine, router: int, cycle: int, now: int) -> None:
-    """Look at `router` in `cycle` (or earlier, if that lies beyond the wheel: it then asks again)."""
-    at = min(cycle, now + WHEEL - 1) & (WHEEL - 1)
-    m.wheel[at, router >> 6] |= np.uint64(1) << np.uint64(router & 63)
-    m.marks[at >> 6] |= np.uint64(1) << np.uint64(at & 63)
-    m.marks[WHEEL >> 6] |= np.uint64(1) << np.uint64(at >> 6)
+    """Look at `router` in `cycle`."""
+    set_mark(m.wheel, m.marks, router, cycle, now)
+
+
+@inner
+def set_mark(wheel: Words, marks: Words, router: int, cycle: int, now: int) -> None:
+    """Note a look at `router` in `cycle`; if the near wheel does not reach so far, when that block begins."""
+    level, at = 0, cycle
+    if cycle - now >= WHEEL:
+        level, at = 1, min(cycle >> WHEEL_BITS, (now >> WHEEL_BITS) + WHEEL - 1)
+    at &= WHEEL - 1
+    wheel[level, at, index(router >> 6)] |= np.uint64(1) << np.uint64(router & 63)
+    marks[level, at >> 6] |= np.uint64(1) << np.uint64(at & 63)
+    marks[level, WHEEL >> 6] |= np.uint64(1) << np.uint64(at >> 6)
 
 
 @inlined
 def slot_of(m: Machine, q: int, number: int) -> int:
     """Where flit `number` of input q lies. Rings have a power of two of places: a mask is quicker than a remainder."""
-    return q * (m.hw[0].slot_mask + 1) + (number & m.hw[0].slot_mask)
+    return index(q * (m.hw[0].slot_mask + 1) + (number & m.hw[0].slot_mask))
 
 
 @inlined
 def sweep_to(m: Machine, n: int, e: int, kind: int) -> int:
     """Sweep node n up to the item of emission e; returns the cycle in which its result is in the spike queue."""
-    hw, node = m.hw[0], m.node[n]
+    hw, node = m.hw[0], m.node[index(n)]
     cycles = node.cycles
     if n == hw.cores:  # the host link takes the time of its packet
-        cycles = m.service[kind, n, FLITS] * hw.host_flit_cycles
-    emission = m.emission[e]
+        cycles = m.service[index(kind), index(n), FLITS] * hw.host_flit_cycles
+    emission = m.emission[index(e)]
     passed = (emission.position - node.at) * cycles + emission.before - node.extra_done
     free = node.sweep_free + passed
     start = free
     number = e - node.first
     if number >= hw.spike_queue:
-        start = max(start, m.ring[n, hw.take_at + ((number - hw.spike_queue) & hw.take_mask)] + 1)
+        start = max(start, m.ring[index(n), index(hw.take_at + ((number - hw.spike_queue) & hw.take_mask))] + 1)
     node.sweep_blocked += start - free
     node.sweep_busy += passed + cycles + emission.more
     node.sweep_free = start + cycles + emission.more
@@ -75,20 +96,20 @@ def sweep_to(m: Machine, n: int, e: int, kind: int) -> int:
 @inlined
 def start_packet(m: Machine, n: int) -> None:
     """Sweep and packetiser of node n up to the cycle in which its current packet is complete."""
-    hw, node = m.hw[0], m.node[n]
+    hw, node = m.hw[0], m.node[index(n)]
     p, e = node.packet, node.emission
     available = node.pack_free
-    if p == m.emission[e].packets:  # the first packet of an emission: the sweep gets there now
-        available = max(available, sweep_to(m, n, e, m.packet[p].kind))
+    if p == m.emission[index(e)].packets:  # the first packet of an emission: the sweep gets there now
+        available = max(available, sweep_to(m, n, e, m.packet[index(p)].kind))
     start = available
-    number = m.packet[p].number
+    number = m.packet[index(p)].number
     if number >= hw.packet_queue:
-        start = max(start, m.ring[n, hw.tail_at + ((number - hw.packet_queue) & hw.tail_mask)] + 1)
+        start = max(start, m.ring[index(n), index(hw.tail_at + ((number - hw.packet_queue) & hw.tail_mask))] + 1)
     node.pack_blocked += start - available
     node.pack_free = start + hw.packet_cycles
     node.pack_busy += hw.packet_cycles
-    if p == m.emission[e].packets:
-        m.ring[n, hw.take_at + ((e - node.first) & hw.take_mask)] = start
+    if p == m.emission[index(e)].packets:
+        m.ring[index(n), index(hw.take_at + ((e - node.first) & hw.take_mask))] = start
     node.ready = start + hw.packet_cycles
 
 
@@ -157,64 +178,72 @@ def ready_cycle(m: Machine, output: int) -> int:
 
 
 @inner
-def find_row(m: Machine, p: int, n: int) -> int:
-    """Row cycles of multicast packet p at node n, by bisection in its list."""
-    low, high = np.int64(m.packet[p].rows), np.int64(m.packet[p].rows_end)
+def find_row(rows: Any, low: int, high: int, n: int) -> int:
+    """Row cycles at node n, by bisection in the list low..high-1 of a multicast packet."""
     while high - low > 1:
         middle = (low + high) >> 1
-        if m.row[middle].node <= n:
+        if rows[middle].node <= n:
             low = middle
         else:
             high = middle
-    return np.int64(m.row[low].cycles)
+    return np.int64(rows[low].cycles)
 
 
 @inlined
-def row_of(m: Machine, p: int, n: int) -> int:
-    """Cycles of packet p at the synapse unit of node n; 0: it goes no further than the axon unit."""
-    row = np.int64(m.packet[p].row)
+def row_at(m: Machine, p: int, row: int, n: int) -> int:
+    """Cycles of packet p at the synapse unit of node n, if it says `row`; 0: it goes no further than the axon unit."""
     if row == BY_KIND:
-        row = m.service[m.packet[p].kind, n, SYNAPSE_CYCLES]
+        row = m.service[index(m.packet[index(p)].kind), index(n), SYNAPSE_CYCLES]
     elif row == BY_NODE:
-        row = find_row(m, np.int64(p), n)
+        row = find_row(m.row, np.int64(m.packet[index(p)].rows), np.int64(m.packet[index(p)].rows_end), n)
     return row
 
 
 @inlined
 def receive(m: Machine, n: int, p: int, flit: int, cycle: int) -> None:
     """A flit arrives at terminal n: axon unit, then (rows only) synapse unit."""
-    hw, node, packet = m.hw[0], m.node[n], m.packet[p]
-    log(m, cycle, ARRIVE, n, packet.origin, packet.number, flit)
-    free = max(cycle, node.axon_free)
-    start = free
-    tail = flit == m.service[packet.kind, n, FLITS] - 1
-    row = row_of(m, p, n) if tail else 0
-    length = 1
+    kind = np.int64(m.packet[p].kind)
+    log(m, cycle, ARRIVE, n, m.packet[p].origin, m.packet[p].number, flit)
+    if flit == m.service[kind, n, FLITS] - 1:
+        serve_tail(m, n, p, kind, row_at(m, p, np.int64(m.packet[p].row), n), flit, cycle)
+    else:
+        serve(m, n, p, np.int64(1), np.int64(0), flit, cycle)
+
+
+@inlined
+def serve_tail(m: Machine, n: int, p: int, kind: int, row: int, flit: int, cycle: int) -> None:
+    """The last flit of a packet of `kind` with a row of `row` cycles (0: none) arrives at terminal n."""
+    serve(m, n, p, m.service[index(kind), index(n), AXON_CYCLES], row, flit, cycle)
+    m.delivered[index(kind), index(n)] += 1
+
+
+@inlined
+def serve(m: Machine, n: int, p: int, length: int, row: int, flit: int, cycle: int) -> None:
+    """A flit at terminal n: `length` cycles of the axon unit, then `row` cycles of the synapse unit."""
+    hw, node = m.hw[0], m.node[index(n)]
     if n == hw.cores:
         length = hw.host_flit_cycles
-    elif tail:
-        length = m.service[packet.kind, n, AXON_CYCLES]
+    free = max(cycle, node.axon_free)
+    start = free
     if row > 0 and node.rows >= hw.synapse_queue:
-        start = max(start, m.ring[n, hw.row_at + ((node.rows - hw.synapse_queue) & hw.row_mask)] + 1)
+        start = max(start, m.ring[index(n), index(hw.row_at + ((node.rows - hw.synapse_queue) & hw.row_mask))] + 1)
     node.axon_blocked += start - free
     node.axon_busy += length
     node.axon_free = start + length
-    log(m, start, AXON, n, packet.origin, packet.number, flit)
-    m.ring[n, hw.credit_at + (node.ejected & hw.credit_mask)] = start + 2 + hw.credit_cycles
+    log(m, start, AXON, n, m.packet[index(p)].origin, m.packet[index(p)].number, flit)
+    m.ring[index(n), index(hw.credit_at + (node.ejected & hw.credit_mask))] = start + 2 + hw.credit_cycles
     node.ejected += 1
     done = start + length
     if n == hw.cores:
         done += hw.host_latency
     if row > 0:
         begin = max(start + length, node.synapse_free)
-        m.ring[n, hw.row_at + (node.rows & hw.row_mask)] = begin
+        m.ring[index(n), index(hw.row_at + (node.rows & hw.row_mask))] = begin
         node.rows += 1
         node.synapse_free = begin + row
         node.synapse_busy += row
-        log(m, begin, SYNAPSE, n, packet.origin, packet.number, 0)
+        log(m, begin, SYNAPSE, n, m.packet[index(p)].origin, m.packet[index(p)].number, 0)
         done = begin + row + hw.synapse_latency
-    if tail:
-        m.delivered[packet.kind, n] += 1
     m.clock[5] = max(m.clock[5], done)
 
 
@@ -275,7 +304,7 @@ def pop(m: Machine, q: int, now: int) -> None:
         m.present[q // PORTS] &= ~(np.int64(1) << (q % PORTS))
 
 
-@inlined
+@inner
 def winner(candidates: int, pointer: int) -> int:
     """The first of the candidate inputs (8 bits, not 0) at or after `pointer`, cyclically."""
     port = pointer
@@ -337,7 +366,6 @@ def grant(m: Machine, router: int, requests: int, now: int) -> int:
         if (moved >> (q - PORTS * router)) & 1 == 1:
             m.input[q].busy += 1
             m.input[q].crossed += 1
-            m.input[q].last = now + 1
             if m.input[q].todo == 0:
                 pop(m, q, now)
                 left += 1
@@ -390,31 +418,48 @@ def visit(m: Machine, router: int, now: int) -> None:
 
 
 @inner
-def next_cycle(marks: np.ndarray, now: int) -> int:
-    """The next cycle at or after `now` for which a router is marked, or -1. Two levels of bitmaps."""
+def next_place(marks: Words, level: int, now: int) -> int:
+    """The next occupied place of a wheel at or after cycle (or block) `now`, or -1. Two levels of bitmaps."""
     start = now & (WHEEL - 1)
     group = start >> 6
-    word = marks[group] >> np.uint64(start & 63)
-    if word != np.uint64(0):
-        return now + first_bit(word)
-    occupied = marks[WHEEL >> 6]
+    ahead = marks[level, group] >> np.uint64(start & 63)
+    occupied = marks[level, WHEEL >> 6]
     later = (occupied >> np.uint64(group)) >> np.uint64(1)  # two shifts: 64 at once is not defined
-    if later != np.uint64(0):
+    result = np.int64(-1)
+    if ahead != np.uint64(0):
+        result = now + first_bit(ahead)
+    elif later != np.uint64(0):
         group += 1 + first_bit(later)
+        result = now + 64 * group + first_bit(marks[level, group]) - start
     elif occupied != np.uint64(0):  # around the end of the wheel
         group = first_bit(occupied)
-    else:
-        return -1
-    return now + ((64 * group + first_bit(marks[group]) - start) & (WHEEL - 1))
+        result = now + ((64 * group + first_bit(marks[level, group]) - start) & (WHEEL - 1))
+    return result
 
 
-@inlined
-def take_mark(m: Machine, at: int) -> None:
-    """Cycle `at` of the wheel is being worked on: its mark goes."""
-    left = m.marks[at >> 6] & ~(np.uint64(1) << np.uint64(at & 63))
-    m.marks[at >> 6] = left
+@inner
+def next_look(marks: Words, now: int) -> tuple[int, int]:
+    """(level, cycle) of the next look at routers at or after `now`; the cycle is -1 if there is none.
+
+    The beginning of a block comes before the cycles in it: what the far wheel holds may then be due in one of them.
+    """
+    near, block = next_place(marks, 0, now), next_place(marks, 1, now >> WHEEL_BITS)
+    far = block << WHEEL_BITS
+    level, cycle = 0, near
+    if block >= 0 and (near < 0 or far <= near):
+        level, cycle = 1, max(far, now)
+    return level, cycle
+
+
+@inner
+def take_mark(marks: Words, level: int, cycle: int) -> int:
+    """The place of `cycle` is being worked on: its mark goes. Returns the place."""
+    at = (cycle if level == 0 else cycle >> WHEEL_BITS) & (WHEEL - 1)
+    left = marks[level, at >> 6] & ~(np.uint64(1) << np.uint64(at & 63))
+    marks[level, at >> 6] = left
     if left == np.uint64(0):
-        m.marks[WHEEL >> 6] &= ~(np.uint64(1) << np.uint64(at >> 6))
+        marks[level, WHEEL >> 6] &= ~(np.uint64(1) << np.uint64(at >> 6))
+    return at
 
 
 @inner
@@ -423,18 +468,17 @@ def run_packets(m: Machine) -> bool:
     for n in m.live:
         if m.node[n].first < m.node[n].stop and m.node[n].alone == 0:
             feed(m, n, np.int64(0), np.bool_(m.node[n].stalled == 1))
-    now = next_cycle(m.marks, 0)
+    level, now = next_look(m.marks, np.int64(0))
     while now >= 0:
-        at = now & (WHEEL - 1)
-        take_mark(m, at)
-        for block in range(m.wheel.shape[1]):
-            word = m.wheel[at, block]
-            m.wheel[at, block] = np.uint64(0)
+        at = take_mark(m.marks, level, now)
+        for block in range(m.wheel.shape[2]):
+            word = m.wheel[level, at, block]
+            m.wheel[level, at, block] = np.uint64(0)
             while word != np.uint64(0):
                 router = 64 * block + first_bit(word)
                 word &= word - np.uint64(1)
                 visit(m, router, now)
-        now = next_cycle(m.marks, now + 1)
+        level, now = next_look(m.marks, now + 1 - level)
     for q in m.live_in:
         if m.input[q].pushed != m.input[q].popped:
             return False

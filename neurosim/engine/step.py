@@ -6,7 +6,7 @@ from neurosim.engine.contract import step_cycles
 from neurosim.engine.forest import run_alone
 from neurosim.engine.forward import BERNOULLI, Activity
 from neurosim.engine.layout import BY_KIND, PORTS, Machine
-from neurosim.engine.network import FLITS, run_packets
+from neurosim.engine.network import FLITS, run_packets, slot_of
 from neurosim.engine.singles import run_singles
 from neurosim.image import Ints
 from neurosim.kernel import inner
@@ -45,7 +45,7 @@ def open_step(m: Machine) -> None:
     """All units idle, all credits home, cycle 0 of the step."""
     for q in m.live_in:
         port = m.input[q]
-        port.pushed = port.popped = port.front_from = port.busy = port.blocked = port.last = 0
+        port.pushed = port.popped = port.front_from = port.busy = port.blocked = 0
         port.claimed = -1
     for q in m.live_out:
         m.output[q].sent = m.output[q].ready = 0
@@ -190,7 +190,8 @@ def book_routers(m: Machine, phase: int) -> None:
     for q in m.live_in:
         port = m.input[q]
         if port.busy > 0:
-            charge(m, phase, port.book, port.unit, port.busy, ZERO, port.blocked, port.last)
+            last = m.slot[slot_of(m, q, port.popped - 1)].pop_cycle + 1
+            charge(m, phase, port.book, port.unit, port.busy, ZERO, port.blocked, last)
             m.counts[phase, port.book, Op.BUFFER_WRITE.value] += port.pushed
             m.counts[phase, port.book, Op.BUFFER_READ.value] += port.busy
     for q in m.live_out:
