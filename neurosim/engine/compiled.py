@@ -199,7 +199,7 @@ def _collect(m: Machine, placed: Placed, state: State | FabricState, learn: bool
         output_membrane=membranes,
         spikes=m.spikes,
         sample_cycles=cycles,
-        links=m.links.reshape(-1, PORTS)[:, : hw.radix].copy(),
+        links=m.flits.reshape(-1, PORTS)[:, : hw.radix].copy(),
         events=_sorted(m.log[: int(m.logged[0])]) if record else None,
     )
 

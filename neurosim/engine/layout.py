@@ -27,12 +27,12 @@ _INPUT = (
     "front_from",  # first cycle in which the present front may be considered
     "feeder",  # PORTS * router + output that feeds this input, or -(n + 1) for terminal n
     "waiting",  # 1 if the feeder needs a wake-up when a slot is freed
-    "crossed",  # cycles in which the present front crossed
+    "todo",  # outputs that the front still needs (network.py: 0 stands for all)
     "busy",
     "blocked",
+    "crossed",  # cycles in which the present front crossed
+    "claimed",  # cycle of the claim (two-stage arrangement; singles.py: of the last crossing)
     "held",  # output held by the packet at the front, or -1
-    "claimed",  # cycle of the claim (two-stage arrangement)
-    "todo",  # outputs that a partly forwarded multicast flit still needs, 0: all
     "book",  # node whose ledger has this port
     "unit",  # and its unit there
 )
@@ -40,10 +40,12 @@ _OUTPUT = (
     "ready",  # first cycle of the next grant, as far as is known (singles.py: NEVER if it is not known)
     "after",  # input PORTS * router + port behind the output, -(n + 1) for terminal n, or NOWHERE
     "pointer",  # round robin
-    "sent",  # flits in this step
+    "want",  # inputs whose front asks for it, one bit each (singles.py)
+    "due",  # 1: it is in the wheel (singles.py)
     "wire",  # cycles from a grant to the arrival behind
-    "back",  # cycles from a pop behind to the credit here
     "interval",  # cycles from a grant to the next
+    "sent",  # flits in this step
+    "back",  # cycles from a pop behind to the credit here
     "free",  # first cycle in which the link takes the next flit (singles.py)
     "owner",  # input that holds the output, or -1
     "book",  # node whose ledger has this output
@@ -55,11 +57,6 @@ _SLOT = (
     ("row", np.int32),  # its cycles at the synapse unit (as in the packet)
     ("arrival", np.int64),  # may lie ahead: the flit is on the wire
     ("pop_cycle", np.int64),  # when the flit that was in this slot left
-)
-_GATE = (
-    ("want", np.uint64),  # bit 8 * output + input: the front of the input may be considered, and asks for the output
-    ("hidden", np.int64),  # bit i: the front of input i may only be considered later
-    ("unset", np.int64),  # bit i: nobody has yet said when to look at that front
 )
 _NODE = (
     "ejected",  # flits granted to the terminal
@@ -154,7 +151,6 @@ class Machine(NamedTuple):
     hw: Any  # record [1]: the fields of image.Hardware, where the four rings start, and masks of all rings
     input: Any  # record [PORTS * routers]
     output: Any  # record [PORTS * routers]
-    gate: Any  # record [routers] requests of single flits (singles.py)
     present: Ints  # [routers] bit p: input p holds a flit (which may still be on the wire)
     slot: Any  # record [PORTS * routers * places]: FIFO entries
     node: Any  # record [nodes]
@@ -164,7 +160,8 @@ class Machine(NamedTuple):
     row: Any  # record: rows of multicast packets by node, ascending
     wheel: NDArray[np.uint64]  # [2, WHEEL, words]: routers to look at, by cycle (near wheel) or block (far wheel)
     marks: NDArray[np.uint64]  # [2, WHEEL / 64 + 1]: occupied places of each wheel; the last word: occupied words
-    spread: NDArray[np.uint64]  # [256]: bit o of a mask -> bit 8 * o
+    heads: NDArray[np.int32]  # [2, WHEEL, 2]: first input and first output in a place of a wheel, or -1 (singles.py)
+    links: NDArray[np.int32]  # [2, PORTS * routers]: the input, or output, after each one there, or -1
     live: Ints  # nodes that may have work
     live_in: Ints  # router inputs that flits may pass
     live_out: Ints  # router outputs that flits may pass
@@ -186,7 +183,7 @@ class Machine(NamedTuple):
     clock: Ints  # [8]: cycle, overruns, deadlock; of this step emissions, packets, last end of a service, flits of the
     # longest packet; 1: all packets go through the general loop
     spikes: Ints  # [populations]
-    links: Ints  # [PORTS * routers]
+    flits: Ints  # [PORTS * routers] through each output
     log: Ints  # [capacity, 6]: cycle, event, node, a, b, c; no rows: nothing is recorded
     logged: Ints  # [1]
 
@@ -233,10 +230,6 @@ def _wire(hw: Hardware, inputs: Any, outputs: Any, nodes: Any) -> None:
             inputs.book[q] = n
 
 
-def _spread() -> NDArray[np.uint64]:
-    return np.array([sum(1 << (8 * o) for o in range(8) if mask >> o & 1) for mask in range(256)], np.uint64)
-
-
 def build_machine(
     image: Placed, pointers: Ints, cycle: int, room: tuple[int, int], log_rows: int, rows: int = 0
 ) -> Machine:
@@ -277,7 +270,6 @@ def build_machine(
         hw=record,
         input=inputs,
         output=outputs,
-        gate=_records(_GATE, hw.routers),
         present=_zeros(hw.routers),
         slot=_records(_SLOT, PORTS * hw.routers * places[4]),
         node=node,
@@ -287,7 +279,8 @@ def build_machine(
         row=_records(_ROW, rows),
         wheel=np.zeros((2, WHEEL, (hw.routers + 63) // 64), np.uint64),
         marks=np.zeros((2, WHEEL // 64 + 1), np.uint64),
-        spread=_spread(),
+        heads=np.full((2, WHEEL, 2), -1, np.int32),
+        links=np.full((2, PORTS * hw.routers), -1, np.int32),
         live=np.arange(nodes),
         live_in=np.arange(PORTS * hw.routers),
         live_out=np.arange(PORTS * hw.routers),
@@ -308,7 +301,7 @@ def build_machine(
         totals=_zeros(2, phases),
         clock=np.array([cycle, 0, 0, 0, 0, 0, 0, 0], np.int64),
         spikes=_zeros(len(image.sizes)),
-        links=_zeros(PORTS * hw.routers),
+        flits=_zeros(PORTS * hw.routers),
         log=_zeros(log_rows, 6),
         logged=_zeros(1),
     )

@@ -1,19 +1,20 @@
 """Compiled timing of a step whose packets are single flits, through routers of one stage: every cycle exact.
 
-The same machine as network.py, and the same cycles, for the common case: a spike is one flit. A router then keeps
-one word of requests (bit 8 * output + input), in which each output finds its candidates without a loop over ports,
-and each output knows the first cycle of its next grant. A router is visited only in cycles in which one of its
-outputs may take a flit: when a front appears, the later of its arrival and the output's next grant.
+The same machine as network.py, and the same cycles, for the common case: a spike is one flit. Two things happen at a
+router: the front of an input begins to ask (it is in the wheel from when it shows until then), and an output takes
+one of those that ask (it is in the wheel once somebody asks and the cycle of its next grant is known). Each is in
+one place of a timer wheel at most, so that the places are linked lists, and nobody is looked at in vain.
 """
 
 import numpy as np
 
-from neurosim.engine.layout import PORTS, Machine
+from neurosim.engine.layout import PORTS, WHEEL, WHEEL_BITS, Machine
 from neurosim.engine.network import (
     ARRIVE,
     CROSS,
     INJECT,
     NEVER,
+    Words,
     behind,
     index,
     log,
@@ -23,37 +24,41 @@ from neurosim.engine.network import (
     slot_of,
     start_packet,
     take_mark,
-    wake,
 )
 from neurosim.kernel import first_bit, inlined, inner
 
 __all__ = ["run_singles"]
 
-ONE, BYTE = np.uint64(1), np.uint64(255)
-COLUMN = np.uint64(0x0101010101010101)  # all outputs that one input may ask for
+INPUT, OUTPUT = 0, 1
 
 
-@inlined
-def appoint(m: Machine, q: int, now: int) -> None:
-    """When to look at the hidden front of input q: when it may be considered, and its output is ready."""
-    router, port = q // PORTS, m.input[index(q)]
-    first = port.front_from
-    mask = np.int64(m.ports[index(m.slot[slot_of(m, q, port.popped)].set), index(router)])
-    if mask & (mask - 1) == 0:  # one output: nothing to do before that is ready
-        first = max(first, m.output[index(PORTS * router + first_bit(mask))].ready)
-    if first < NEVER:
-        m.gate[index(router)].unset &= ~(np.int64(1) << (q % PORTS))
-        wake(m, router, first, now)
-    else:  # when the output has a credit again, the router looks, and appoints
-        m.gate[index(router)].unset |= np.int64(1) << (q % PORTS)
+@inner
+def enter(heads: Words, links: Words, marks: Words, sort: int, number: int, cycle: int, now: int) -> None:
+    """Put an input or output into the wheel for `cycle`, or into the far wheel for the block that it lies in."""
+    level, at = 0, cycle
+    if cycle - now >= WHEEL:
+        level, at = 1, min(cycle >> WHEEL_BITS, (now >> WHEEL_BITS) + WHEEL - 1)
+    at &= WHEEL - 1
+    links[sort, index(number)] = heads[level, at, sort]
+    heads[level, at, sort] = number
+    marks[level, at >> 6] |= np.uint64(1) << np.uint64(at & 63)
+    marks[level, WHEEL >> 6] |= np.uint64(1) << np.uint64(at >> 6)
 
 
 @inlined
 def show(m: Machine, q: int, first: int, now: int) -> None:
-    """A front has come to input q that may be considered from cycle `first` on."""
+    """A front has come to input q; it asks from cycle `first` on."""
     m.input[index(q)].front_from = first
-    m.gate[index(q // PORTS)].hidden |= np.int64(1) << (q % PORTS)
-    appoint(m, q, now)
+    enter(m.heads, m.links, m.marks, INPUT, q, first, now)
+
+
+@inlined
+def call(m: Machine, o: int, now: int) -> None:
+    """Somebody asks for output o: it is due when it is ready, if that is known."""
+    output = m.output[index(o)]
+    if output.due == 0 and output.ready < NEVER:
+        output.due = 1
+        enter(m.heads, m.links, m.marks, OUTPUT, o, max(output.ready, now), now)
 
 
 @inlined
@@ -102,8 +107,8 @@ def supply(m: Machine, n: int, now: int) -> None:
 def leave(m: Machine, q: int, now: int) -> None:
     """The front of input q is served: free its slot, tell the feeder, show the next front."""
     hw, port = m.hw[0], m.input[index(q)]
-    port.blocked += now - port.front_from - port.crossed
-    port.busy += 1 + port.crossed
+    port.blocked += now - port.front_from + 1 - port.crossed
+    port.busy += port.crossed
     port.crossed = 0
     m.slot[slot_of(m, q, port.popped)].pop_cycle = now
     port.popped += 1
@@ -118,17 +123,18 @@ def leave(m: Machine, q: int, now: int) -> None:
         port.waiting = 0
         output = m.output[index(feeder)]
         output.ready = max(output.free, now + output.back)
-        wake(m, feeder // PORTS, output.ready, now)
+        if output.want != 0:
+            call(m, feeder, now)
 
 
 @inlined
-def go(m: Machine, q: int, number: int, now: int) -> None:
-    """The front of input q crosses to the output `number` of its router; when that is ready again."""
-    hw, router = m.hw[0], q // PORTS
+def go(m: Machine, q: int, o: int, now: int) -> None:
+    """The front of input q crosses to output o, both of one router; when that is ready again."""
+    hw = m.hw[0]
     at = slot_of(m, q, m.input[index(q)].popped)
     p, target, row = np.int64(m.slot[at].packet), m.slot[at].set, m.slot[at].row
-    log(m, now, CROSS, router, PORTS * (q % PORTS) + number, m.packet[index(p)].origin, 1024 * m.packet[index(p)].number)
-    output = m.output[index(PORTS * router + number)]
+    log(m, now, CROSS, q // PORTS, PORTS * (q % PORTS) + o % PORTS, m.packet[index(p)].origin, 1024 * m.packet[index(p)].number)
+    output = m.output[index(o)]
     output.sent += 1
     output.pointer = behind(m, q % PORTS)
     ready = now + output.interval
@@ -161,50 +167,49 @@ def go(m: Machine, q: int, number: int, now: int) -> None:
 
 
 @inlined
-def look(m: Machine, router: int, level: int, now: int) -> None:
-    """One cycle of one router: fronts whose time has come ask; every ready output takes one of those that ask.
+def ask(m: Machine, q: int, now: int) -> None:
+    """The front of input q may be considered: it asks for its outputs."""
+    router, port = q // PORTS, m.input[index(q)]
+    mask = np.int64(m.ports[index(m.slot[slot_of(m, q, port.popped)].set), index(router)])
+    port.todo = mask
+    while mask != 0:
+        o = PORTS * router + first_bit(mask)
+        mask &= mask - 1
+        m.output[index(o)].want |= np.int64(1) << (q % PORTS)
+        call(m, o, now)
 
-    `level` 1: the far wheel called, which only knows the block of cycles: ask for the cycle now.
-    """
-    gate = m.gate[index(router)]
-    hidden, fresh = gate.hidden, np.uint64(0)
-    while hidden != 0:
-        number = first_bit(hidden)
-        hidden &= hidden - 1
-        q = PORTS * router + number
-        if m.input[index(q)].front_from <= now:
-            gate.hidden ^= np.int64(1) << number
-            gate.unset &= ~(np.int64(1) << number)
-            mask = m.ports[index(m.slot[slot_of(m, q, m.input[index(q)].popped)].set), index(router)]
-            fresh |= m.spread[mask] << np.uint64(number)
-        elif level == 1 or (gate.unset >> number) & 1 == 1:
-            appoint(m, q, now)
-    word, moved = gate.want | fresh, np.int64(0)
-    gate.want = word
-    while word != np.uint64(0):
-        number = first_bit(word) >> 3
-        shift = np.uint64(8 * number)
-        asking = (word >> shift) & BYTE
-        word &= ~(BYTE << shift)
-        output = m.output[index(PORTS * router + number)]
-        if output.ready > now:  # somebody has called for that cycle, unless a front has only now come to ask
-            if output.ready < NEVER and (level == 1 or (fresh >> shift) & BYTE != np.uint64(0)):
-                wake(m, router, output.ready, now)
-            continue
-        turn = (asking >> np.uint64(output.pointer)) << np.uint64(output.pointer)
-        winner = first_bit(turn if turn != np.uint64(0) else asking)
-        gate.want &= ~(ONE << (shift + np.uint64(winner)))
-        moved |= np.int64(1) << winner
-        go(m, PORTS * router + winner, number, now)
-        if asking & (asking - ONE) != np.uint64(0) and output.ready < NEVER:  # who lost asks again
-            wake(m, router, output.ready, now)
-    while moved != 0:
-        number = first_bit(moved)
-        moved &= moved - 1
-        if gate.want & (COLUMN << np.uint64(number)) == np.uint64(0):
-            leave(m, PORTS * router + number, now)
-        else:
-            m.input[PORTS * router + number].crossed += 1
+
+@inlined
+def grant(m: Machine, o: int, now: int) -> None:
+    """Output o is ready, and takes one of the inputs that ask: the first at or after its pointer."""
+    output = m.output[index(o)]
+    output.due = 0
+    turn = (output.want >> output.pointer) << output.pointer
+    number = first_bit(turn if turn != 0 else output.want)
+    output.want ^= np.int64(1) << number
+    q = o // PORTS * PORTS + number
+    go(m, q, o, now)
+    if output.want != 0:
+        call(m, o, now)
+    port = m.input[index(q)]
+    port.crossed += 1 if port.claimed != now else 0  # copies that cross in the same cycle are one read of the buffer
+    port.claimed = now
+    port.todo ^= np.int64(1) << (o % PORTS)
+    if port.todo == 0:
+        leave(m, q, now)
+
+
+@inlined
+def cascade(m: Machine, at: int, now: int) -> None:
+    """A block of cycles begins: what lies in it goes to the near wheel."""
+    for sort in range(2):
+        number = np.int64(m.heads[1, at, sort])
+        m.heads[1, at, sort] = -1
+        while number >= 0:
+            following = np.int64(m.links[sort, index(number)])
+            cycle = m.input[index(number)].front_from if sort == INPUT else m.output[index(number)].ready
+            enter(m.heads, m.links, m.marks, sort, number, cycle, now)
+            number = following
 
 
 @inner
@@ -215,14 +220,23 @@ def run_singles(m: Machine) -> bool:
             supply(m, n, np.int64(0))
     level, now = next_look(m.marks, np.int64(0))
     while now >= 0:
-        at = take_mark(m.marks, level, now)
-        for block in range(m.wheel.shape[2]):
-            word = m.wheel[level, at, index(block)]
-            m.wheel[level, at, index(block)] = np.uint64(0)
-            while word != np.uint64(0):
-                router = 64 * block + first_bit(word)
-                word &= word - ONE
-                look(m, router, level, now)
+        if level == 1:
+            cascade(m, take_mark(m.marks, level, now), now)
+        else:
+            at = now & (WHEEL - 1)
+            number = np.int64(m.heads[0, at, INPUT])
+            m.heads[0, at, INPUT] = -1
+            while number >= 0:
+                following = np.int64(m.links[INPUT, index(number)])
+                ask(m, number, now)
+                number = following
+            take_mark(m.marks, level, now)  # now: an output that was ready has come into this place
+            number = np.int64(m.heads[0, at, OUTPUT])
+            m.heads[0, at, OUTPUT] = -1
+            while number >= 0:
+                following = np.int64(m.links[OUTPUT, index(number)])
+                grant(m, number, now)
+                number = following
         level, now = next_look(m.marks, now + 1 - level)
     for q in m.live_in:
         if m.input[index(q)].pushed != m.input[index(q)].popped:

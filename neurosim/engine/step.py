@@ -197,7 +197,7 @@ def book_routers(m: Machine, phase: int) -> None:
     for q in m.live_out:
         output = m.output[q]
         if output.sent > 0:
-            m.links[q] += output.sent
+            m.flits[q] += output.sent
             counts = m.counts[phase, output.book]
             counts[Op.ARBITRATE.value] += output.sent
             counts[Op.CROSSBAR.value] += output.sent

@@ -27,7 +27,7 @@ from neurosim.engine.step import (
     set_sweep,
 )
 from neurosim.image import Ints
-from neurosim.kernel import inner, kernel
+from neurosim.kernel import inlined, inner, kernel
 from neurosim.ops import Op, Phase, Unit
 
 if TYPE_CHECKING:  # any neuron; it is bound before this file is executed
@@ -115,15 +115,17 @@ def fire(t: Tissue, group: int, first: int, size: int, raster: Ints, count: int,
     return count
 
 
-@inner
-def add_sparse(m: Machine, t: Tissue, n: int, j: int, kind: int) -> None:
-    """Add the sparse row of neuron j, and send one packet to each of its cores, or one for all of them."""
-    low, high = t.start[j], t.start[j + 1]
-    for k in range(low, high):
+@inlined
+def add_row(t: Tissue, j: int) -> None:
+    """The sparse row of neuron j goes to the accumulators."""
+    for k in range(t.start[j], t.start[j + 1]):
         t.charge[t.target[k]] += t.row_weight[k]
-    if t.tree[j] >= 0:
-        add_tree(m, t, n, j, kind)
-        return
+
+
+@inlined
+def add_sparse(m: Machine, t: Tissue, n: int, j: int, kind: int) -> None:
+    """One packet to each core of the sparse row of neuron j."""
+    low, high = t.start[j], t.start[j + 1]
     before = p = m.clock[PACKETS] - 1
     last = -1
     for k in range(low, high):  # a packet is written again and again, and kept when the core changes: no branch
@@ -145,9 +147,9 @@ def add_sparse(m: Machine, t: Tissue, n: int, j: int, kind: int) -> None:
         t.added[packet.set, 1] += t.row_words[size]
 
 
-@inner
+@inlined
 def add_tree(m: Machine, t: Tissue, n: int, j: int, kind: int) -> None:
-    """One multicast packet, with the cycles of its row at every node."""
+    """One multicast packet for the sparse row of neuron j, with the cycles of its part at every node."""
     add_packet(m, n, t.tree[j], kind)
     packet, last, begin = m.packet[m.clock[PACKETS] - 1], np.int64(-1), t.start[j]
     packet.row, packet.rows = BY_NODE, t.nodes[0]
@@ -164,7 +166,7 @@ def add_tree(m: Machine, t: Tissue, n: int, j: int, kind: int) -> None:
     packet.rows_end = t.nodes[0]
 
 
-@inner
+@inlined
 def send(m: Machine, t: Tissue, n: int, s: int, j: int, position: int, before: int, more: int) -> None:
     """Neuron j of slice s fires at item `position` of node n's sweep: its rows are added, its packets queued."""
     first = m.clock[PACKETS]
@@ -178,7 +180,11 @@ def send(m: Machine, t: Tissue, n: int, s: int, j: int, position: int, before: i
             add_packet(m, n, t.fan_sets[k], block)
     if t.start[j] < t.start[j + 1]:
         kind = t.rows.shape[0]
-        add_sparse(m, t, n, j, kind)
+        add_row(t, j)
+        if t.tree[j] >= 0:
+            add_tree(m, t, n, j, kind)
+        else:
+            add_sparse(m, t, n, j, kind)
         m.node[n].alone = m.lone[kind, n]
         m.clock[LONGEST] = max(m.clock[LONGEST], m.service[kind, 0, FLITS])
     if m.clock[PACKETS] == first:  # it sends nothing: no emission
