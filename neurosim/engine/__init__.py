@@ -1,35 +1,66 @@
 """The engines: when things happen. One contract (contract.py), two implementations that agree exactly."""
 
+import numpy as np
+
 from neurosim.engine.run import Run
 from neurosim.errors import ConfigError
+from neurosim.fabric import Fabric, FabricState
 from neurosim.image import Image, State
-from neurosim.stimulus import Batch
+from neurosim.stimulus import Batch, Raster
 
 __all__ = ["ENGINES", "Run", "simulate"]
 
 ENGINES = ("compiled", "reference")
 
 
-def simulate(image: Image, state: State, batch: Batch, engine: str = "compiled", record: bool = False) -> Run:
-    """Present `batch` to the chip; changes `state` (weights, router pointers, clock).
+def simulate(
+    image: Image | Fabric,
+    state: State | FabricState,
+    stimulus: Batch | Raster,
+    engine: str = "compiled",
+    record: bool = False,
+) -> Run:
+    """Present a batch to an image, or play a raster on a fabric; changes `state`.
 
-    `record` keeps every event. Raises ConfigError for an unknown engine or values of another number than the
-    network has inputs, SimulationError for a deadlock.
+    `record` keeps every event. For a fabric a sample of the Run is a step, and its outputs are spikes by group.
+    Raises ConfigError for an unknown engine, or a stimulus of another kind or size than the network takes, and
+    SimulationError for a deadlock.
     """
-    if batch.values.shape[1] != image.sizes[0]:
-        raise ConfigError(
-            f"batch.values: expected {image.sizes[0]} values a sample, got {batch.values.shape[1]}"
-        )
     if engine not in ENGINES:
         raise ConfigError(f"engine: expected one of {', '.join(ENGINES)}, got '{engine}'")
     try:
-        if engine == "compiled":
-            from neurosim.engine import compiled
-
-            return compiled.run(image, state, batch, record)
-        from neurosim.engine import reference
-
-        return reference.run(image, state, batch, record)
+        if isinstance(image, Image) and isinstance(state, State) and isinstance(stimulus, Batch):
+            return _present(image, state, stimulus, engine, record)
+        if isinstance(image, Fabric) and isinstance(state, FabricState) and isinstance(stimulus, Raster):
+            return _play(image, state, stimulus, engine, record)
     except ArithmeticError as error:  # no arithmetic of our own can fail: ranges are proved at placement
-        plugins = f"rule {image.rule.__name__} or neuron {image.neuron.__name__}"
-        raise ConfigError(f"{plugins} fails: {error}") from error
+        rule = f"rule {image.rule.__name__} or " if isinstance(image, Image) else ""
+        raise ConfigError(f"{rule}neuron {image.neuron.__name__} fails: {error}") from error
+    found = ", ".join(type(part).__name__ for part in (image, state, stimulus))
+    raise ConfigError(f"simulate: expected Image, State, Batch or Fabric, FabricState, Raster, got {found}")
+
+
+def _present(image: Image, state: State, batch: Batch, engine: str, record: bool) -> Run:
+    if batch.values.shape[1] != image.sizes[0]:
+        raise ConfigError(f"batch.values: expected {image.sizes[0]} values a sample, got {batch.values.shape[1]}")
+    if engine == "compiled":
+        from neurosim.engine import compiled
+
+        return compiled.run(image, state, batch, record)
+    from neurosim.engine import reference
+
+    return reference.run(image, state, batch, record)
+
+
+def _play(fabric: Fabric, state: FabricState, raster: Raster, engine: str, record: bool) -> Run:
+    scripted = np.repeat(fabric.scripted, fabric.sizes)
+    outside = raster.neuron[(raster.neuron >= len(scripted)) | (scripted[np.minimum(raster.neuron, len(scripted) - 1)] == 0)]
+    if len(outside):
+        raise ConfigError(f"raster.neuron: expected scripted neurons, got {outside[0]}")
+    if engine == "compiled":
+        from neurosim.engine import compiled
+
+        return compiled.run_fabric(fabric, state, raster, record)
+    from neurosim.engine.reference import stepped
+
+    return stepped.run_fabric(fabric, state, raster, record)

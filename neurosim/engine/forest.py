@@ -176,6 +176,7 @@ def look_ahead(m: Machine, steps: list[tuple[list[int], Ints, Ints]], two_stage:
     inputs, nodes = len(m.input), len(m.node)
     used, live = np.zeros(2 * inputs, bool), np.zeros(nodes, bool)
     live[-1] = True
+    live[m.slice.core] = True
     after, attach = m.output.after.copy(), m.node.attach.copy()
     for kinds, sources, sets in steps:
         user, meets = np.full(2 * inputs, NOBODY), np.zeros(nodes, np.int64)

@@ -130,7 +130,7 @@ def _reference(image: Image, traffic: Traffic) -> Ints:
     routers = [Router(env, n, image, book, work) for n in range(hw.cores)]
     connect(routers, image)
     for n, router in enumerate(routers):
-        terminal = Terminal(env, n, image, book, work, router, xy.LOCAL, _nothing, _nothing)
+        terminal = Terminal(env, n, image, book, work, router, xy.LOCAL, _nothing, _nothing, _no_row)
         router.outputs[xy.LOCAL] = Output(hw.axon_fifo, terminal.receive)
         router.inputs[xy.LOCAL].credit = terminal.add_credit
         script = [k for k in range(len(traffic.create)) if traffic.source[k] == n]
@@ -145,6 +145,10 @@ def _reference(image: Image, traffic: Traffic) -> Ints:
 
 def _nothing(node: int, packet: Packet) -> None:
     return None
+
+
+def _no_row(node: int, packet: Packet) -> int:
+    return 0
 
 
 def _script(terminal: Terminal, traffic: Traffic, script: list[int]) -> Process:

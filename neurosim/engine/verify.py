@@ -6,9 +6,10 @@ import numpy as np
 
 from neurosim.engine import simulate
 from neurosim.engine.run import EVENTS, Run
+from neurosim.fabric import Fabric, FabricState
 from neurosim.image import Image, State
 from neurosim.ops import CAUSES, OPS, PHASES, UNITS
-from neurosim.stimulus import Batch
+from neurosim.stimulus import Batch, Raster
 
 __all__ = ["Difference", "compare", "verify"]
 
@@ -25,11 +26,13 @@ class Difference:
         return f"{self.where}: reference {self.reference}, compiled {self.compiled}"
 
 
-def verify(image: Image, state: State, batch: Batch) -> Difference | None:
+def verify(
+    image: Image | Fabric, state: State | FabricState, stimulus: Batch | Raster
+) -> Difference | None:
     """Run both engines from copies of `state`; None if they agree in everything, else the first difference."""
     mine, other = state.copy(), state.copy()
-    reference = simulate(image, mine, batch, "reference", record=True)
-    compiled = simulate(image, other, batch, "compiled", record=True)
+    reference = simulate(image, mine, stimulus, "reference", record=True)
+    compiled = simulate(image, other, stimulus, "compiled", record=True)
     return compare(reference, compiled) or _states(mine, other)
 
 
@@ -71,8 +74,8 @@ def _place(name: str, at: tuple[int, ...]) -> str:
     return f"{name}{list(at)}"
 
 
-def _states(reference: State, compiled: State) -> Difference | None:
-    for name in ("weights", "pointers", "cycle"):
+def _states(reference: State | FabricState, compiled: State | FabricState) -> Difference | None:
+    for name in (field.name for field in fields(reference)):
         x, y = np.asarray(getattr(reference, name)), np.asarray(getattr(compiled, name))
         if (x != y).any():
             at = tuple(int(i) for i in np.argwhere(x != y)[0]) if x.ndim else ()

@@ -5,6 +5,7 @@ refuses (too narrow a link, too short a barrier) is steered around; what does no
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from neurosim.network import mlp
 from neurosim.place import place
 from neurosim.stimulus import Batch
 
-__all__ = ["TRAFFIC", "Case", "cases", "examples"]
+__all__ = ["TRAFFIC", "Case", "cases", "chip_of", "examples", "far", "machines", "small"]
 
 TRAFFIC = ("unicast", "multicast", "wormhole", "two_stage")
 BASE = load_chip("tiny").model_dump()
@@ -54,14 +55,7 @@ class Case:
 
     def load(self) -> Chip:
         """The chip, validated."""
-        tree = _copy(BASE)
-        for key, value in self.chip:
-            *path, last = key.split(".")
-            section = tree
-            for name in path:
-                section = section[name]
-            section[last] = value
-        return Chip.model_validate(tree)
+        return chip_of(self.chip)
 
     def build(self) -> tuple[Image, State, list[Batch]]:
         """Image, initial state and batches. Raises PlacementError or ConfigError if it does not fit."""
@@ -81,6 +75,25 @@ class Case:
             batches.append(Batch(values, labels, first, rates, learn))
             first += samples
         return image, state, batches
+
+
+def chip_of(changes: Iterable[tuple[str, Any]]) -> Chip:
+    """The tiny chip with changes (dotted key, value), validated."""
+    tree = _copy(BASE)
+    for key, value in changes:
+        *path, last = key.split(".")
+        section = tree
+        for name in path:
+            section = section[name]
+        section[last] = value
+    return Chip.model_validate(tree)
+
+
+def machines(draw: st.DrawFn, traffic: str) -> dict[str, Any]:
+    """A chip without a network: changes to the tiny chip."""
+    mesh, each = draw(st.sampled_from(MESHES)), draw(st.sampled_from((1, 1, 2, 4)))
+    chip = dict(_noc(draw, traffic, *mesh, each))
+    return chip | _core(draw) | _timing(draw, chip) | {"core.learning.circuits": ()}
 
 
 def _copy(tree: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +151,7 @@ def _draw(draw: st.DrawFn, traffic: str) -> Case:
     chip["core.neuron.entries"] = max(-(-sum(sizes) // nodes), -(-layer // parts), 2)
     chip |= _core(draw) | _learning(draw) | _timing(draw, chip)
     if shape == "far":
-        chip |= _far(draw)
+        chip |= far(draw)
     split = min(parts, nodes)
     samples = sum(number for number, _ in batches)
     packets = samples * sum(sizes[:-1]) * (1 if traffic == "multicast" else split)
@@ -260,7 +273,7 @@ def _timing(draw: st.DrawFn, chip: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _far(draw: st.DrawFn) -> dict[str, Any]:
+def far(draw: st.DrawFn) -> dict[str, Any]:
     """One unit that takes hundreds of cycles: longer than the compiled engine looks ahead."""
     key = draw(st.sampled_from((
         "host.latency_cycles", "host.cycles_per_flit", "core.axon.lookup_cycles", "core.soma.latency_cycles",
@@ -268,7 +281,7 @@ def _far(draw: st.DrawFn) -> dict[str, Any]:
         "noc.link.latency_cycles",
     )))  # fmt: skip
     cycles = draw(st.sampled_from((1021, 1022, 1023, 1024, 1500, 2049)))
-    far: dict[str, Any] = {key: cycles}
+    waits: dict[str, Any] = {key: cycles}
     if key == "noc.link.latency_cycles":
-        far |= {"sync.mode": "barrier", "sync.latency_cycles": cycles + 4, "sync.period_cycles": None}
-    return far
+        waits |= {"sync.mode": "barrier", "sync.latency_cycles": cycles + 4, "sync.period_cycles": None}
+    return waits

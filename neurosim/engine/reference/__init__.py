@@ -19,22 +19,22 @@ from neurosim.engine.reference.terminal import Item, Sweep, Terminal
 from neurosim.engine.reference.work import Work
 from neurosim.engine.run import Run
 from neurosim.errors import SimulationError
+from neurosim.engine.layout import Placed
+from neurosim.fabric import FabricState
 from neurosim.image import Image, State
 from neurosim.ops import Op, Phase, Unit
 from neurosim.routing import xy
 from neurosim.stimulus import Batch
 
-__all__ = ["run"]
+__all__ = ["Chip", "run"]
 
 
 class Chip:
-    """Cores, routers and host of one image, wired together."""
+    """Cores, routers and host of one image or fabric, wired together; `cells` compute what the cores compute."""
 
-    def __init__(self, image: Image, state: State, record: bool) -> None:
+    def __init__(self, image: Placed, state: State | FabricState, cells: Any, book: Book) -> None:
         self.env = simpy.Environment(initial_time=state.cycle)
-        self.image, self.hw = image, image.hardware
-        self.book = Book(image, state.cycle, record)
-        self.cells = Cells(image, state, self.book)
+        self.image, self.hw, self.cells, self.book = image, image.hardware, cells, book
         self.work = Work(self.env)
         self.routers = [Router(self.env, n, image, self.book, self.work) for n in range(self.hw.routers)]
         connect(self.routers, image)
@@ -48,8 +48,9 @@ class Chip:
     def _attach(self, node: int, at: int, port: int) -> Terminal:
         router, cells = self.routers[at], self.cells
         terminal = Terminal(
-            self.env, node, self.image, self.book, self.work, router, port, cells.effect, cells.add_row
-        )
+            self.env, node, self.image, self.book, self.work, router, port, cells.effect, cells.add_row,
+            cells.row_cycles,
+        )  # fmt: skip
 
         def send(flit: Flit, delay: int) -> None:
             terminal.receive(flit, delay)
@@ -76,6 +77,18 @@ class Chip:
         length, overruns = step_cycles(int(self.env.now) - start, self.hw.barrier, self.hw.tick_period)
         self.env.run(until=start + int(length))
         self.book.close_step(int(length), int(overruns))
+
+    def pointers(self, state: State | FabricState) -> None:
+        """Round-robin pointers go back into the state."""
+        for router, pointers in zip(self.routers, state.pointers, strict=True):
+            for port, output in router.outputs.items():
+                pointers[port] = output.pointer
+
+
+class Pupil(Chip):
+    """A chip that is shown samples, and learns from them in phases."""
+
+    image: Image
 
     def sample(self, label: int) -> None:
         """All steps of one sample, in order."""
@@ -149,8 +162,9 @@ def run(image: Image, state: State, batch: Batch, record: bool = False) -> Run:
 
     Raises SimulationError if the network deadlocks.
     """
-    chip = Chip(image, state, record)
-    cells, book = chip.cells, chip.book
+    book = Book(image, state.cycle, record)
+    cells = Cells(image, state, book)
+    chip = Pupil(image, state, cells, book)
     counts, membranes, cycles = [], [], []
     for k, values in enumerate(batch.values):
         before = book.cycle
@@ -160,9 +174,7 @@ def run(image: Image, state: State, batch: Batch, record: bool = False) -> Run:
         membranes.append(cells.membrane[-1].copy())
         cycles.append(book.cycle - before)
     state.cycle = book.cycle
-    for router, pointers in zip(chip.routers, state.pointers, strict=True):
-        for port, output in router.outputs.items():
-            pointers[port] = output.pointer
+    chip.pointers(state)
     outputs = int(image.sizes[-1])
     return Run(
         samples=len(batch.values),

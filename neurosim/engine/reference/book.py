@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from neurosim.image import Image, Ints
+from neurosim.engine.layout import Placed
+from neurosim.image import Ints
 from neurosim.ops import Cause, Op, Phase, Unit
 
 __all__ = ["Book", "UnitTime"]
@@ -30,7 +31,7 @@ class UnitTime:
 class Book:
     """Counts and cycles of a run, and the event log."""
 
-    image: Image
+    image: Placed
     cycle: int  # first cycle of the present step
     record: bool
     phase: Phase = Phase.IO

@@ -164,6 +164,10 @@ class Cells:
                 block = slice(s.first, s.first + s.size)
                 self.next_sum[q + 1][block] += self.weights[q][i, block]
 
+    def row_cycles(self, node: int, packet: Packet) -> int:
+        """Cycles of a packet at the synapse unit of a node; 0: it goes no further than the axon unit."""
+        return int(self.image.kinds.synapse[packet.kind, node])
+
     def deliver(self, core: int, packet: Packet) -> None:
         """Accesses of a delivered packet."""
         kinds = self.image.kinds

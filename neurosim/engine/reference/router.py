@@ -10,7 +10,7 @@ from neurosim.engine.reference.book import Book
 from neurosim.engine.reference.clock import ARBITRATE, DELIVER, At, Bell, Process, later
 from neurosim.engine.reference.packet import Flit
 from neurosim.engine.reference.work import Work
-from neurosim.image import Image
+from neurosim.engine.layout import Placed
 from neurosim.ops import Op, Unit
 from neurosim.routing import xy
 
@@ -47,7 +47,7 @@ class Output:
 class Router:
     """Input-buffered, round-robin, credits; arrangement A (single stage) or T (two stages)."""
 
-    def __init__(self, env: simpy.Environment, number: int, image: Image, book: Book, work: Work) -> None:
+    def __init__(self, env: simpy.Environment, number: int, image: Placed, book: Book, work: Work) -> None:
         self.env, self.number, self.image, self.book, self.work = env, number, image, book, work
         self.radix = image.hardware.radix
         self.inputs = [Input() for _ in range(self.radix)]
@@ -202,7 +202,7 @@ class Router:
         later(self.env, delay, DELIVER, give)
 
 
-def connect(routers: list[Router], image: Image) -> None:
+def connect(routers: list[Router], image: Placed) -> None:
     """Wire neighbouring routers together."""
     hw = image.hardware
     opposite = {xy.EAST: xy.WEST, xy.WEST: xy.EAST, xy.NORTH: xy.SOUTH, xy.SOUTH: xy.NORTH}
@@ -213,7 +213,7 @@ def connect(routers: list[Router], image: Image) -> None:
                 _link(router, port, routers[other], back, image)
 
 
-def _link(here: Router, port: int, there: Router, back: int, image: Image) -> None:
+def _link(here: Router, port: int, there: Router, back: int, image: Placed) -> None:
     hw = image.hardware
     wire = hw.vertical_cycles if port in (xy.NORTH, xy.SOUTH) else hw.link_cycles
 

@@ -15,7 +15,7 @@ from neurosim.engine.reference.clock import ARBITRATE, DELIVER, FINISH, At, Bell
 from neurosim.engine.reference.packet import Emission, Flit, Packet
 from neurosim.engine.reference.router import Router
 from neurosim.engine.reference.work import Work
-from neurosim.image import Image
+from neurosim.engine.layout import Placed
 from neurosim.ops import Op, Unit
 
 __all__ = ["Item", "Sweep", "Terminal"]
@@ -50,17 +50,19 @@ class Terminal:
         self,
         env: simpy.Environment,
         node: int,
-        image: Image,
+        image: Placed,
         book: Book,
         work: Work,
         router: Router,
         port: int,
         effect: Callable[[int, Packet], None],
         add_row: Callable[[int, Packet], None],
+        row_cycles: Callable[[int, Packet], int],
     ) -> None:
         hw = image.hardware
         self.env, self.node, self.image, self.book, self.work = env, node, image, book, work
-        self.router, self.port, self.effect, self.add_row = router, port, effect, add_row
+        self.router, self.port = router, port
+        self.effect, self.add_row, self.row_cycles = effect, add_row, row_cycles
         self.bell = Bell(env)
         self.spikes = Buffer(self.bell, hw.spike_queue)
         self.packets = Buffer(self.bell, hw.packet_queue)
@@ -173,7 +175,7 @@ class Terminal:
             yield from wait(self.bell, lambda: bool(self.flits))
             flit = self.flits.popleft()
             packet, free = flit.packet, self.now
-            row = int(kinds.synapse[packet.kind, self.node]) if flit.tail else 0
+            row = self.row_cycles(self.node, packet) if flit.tail else 0
             if row:
                 yield from wait(self.bell, lambda: self.rows.slots > 0)
                 self.rows.reserve()
@@ -196,11 +198,11 @@ class Terminal:
 
     def synapse(self) -> Process:
         """Row after row into the accumulators."""
-        hw, kinds = self.image.hardware, self.image.kinds
+        hw = self.image.hardware
         while True:
             yield from wait(self.bell, lambda: bool(self.rows.items))
             packet = self.rows.take()
-            cycles = int(kinds.synapse[packet.kind, self.node])
+            cycles = self.row_cycles(self.node, packet)
             self.book.times[self.node, Unit.SYNAPSE].serve(self.now, cycles)
             self.book.log(self.now, SYNAPSE, self.node, packet.origin, packet.number, 0)
             yield At(self.env, cycles, FINISH)
