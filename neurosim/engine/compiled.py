@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from neurosim.engine.forest import look_ahead, steps_of, ways_of
+from neurosim.engine.forest import look_ahead
 from neurosim.engine.forward import new_activity
 from neurosim.engine.layout import PORTS, Machine, Placed, build_machine
 from neurosim.engine.run import Run
@@ -93,7 +93,7 @@ def run(
     if general:
         m.clock[GENERAL] = 1
     else:
-        m = look_ahead(m, steps_of(image), bool(hw.two_stage))
+        m = look_ahead(m, image)
     samples, outputs = len(batch.values), int(image.sizes[-1])
     counts, membranes = np.zeros((samples, outputs), np.int64), np.zeros((samples, outputs), np.int64)
     cycles = np.zeros(samples, np.int64)
@@ -134,7 +134,7 @@ def run_fabric(
     if general:
         m.clock[GENERAL] = 1
     else:
-        m = look_ahead(m, ways_of(fabric), bool(fabric.hardware.two_stage))
+        m = look_ahead(m, fabric)
     spikes = np.zeros((raster.steps, len(fabric.sizes)), np.int64)
     cycles = np.zeros(raster.steps, np.int64)
     tissue = _tissue(fabric, state, module)

@@ -20,35 +20,35 @@ PORTS = 8  # places for the ports of a router (four links, one to four cores); a
 WHEEL_BITS = 10
 WHEEL = 1 << WHEEL_BITS  # places of a timer wheel: cycles in the near one, blocks of as many cycles in the far one
 
-# The first eight fields of a record are one cache line: what most cycles touch.
+# Inputs and outputs take one cache line each: all that a cycle touches of them.
 _INPUT = (
-    "pushed",  # flits that entered in this step, the wire included
-    "popped",  # flits that left
-    "front_from",  # first cycle in which the present front may be considered
-    "feeder",  # PORTS * router + output that feeds this input, or -(n + 1) for terminal n
-    "waiting",  # 1 if the feeder needs a wake-up when a slot is freed
-    "todo",  # outputs that the front still needs (network.py: 0 stands for all)
-    "busy",
-    "blocked",
-    "crossed",  # cycles in which the present front crossed
-    "claimed",  # cycle of the claim (two-stage arrangement; singles.py: of the last crossing)
-    "held",  # output held by the packet at the front, or -1
-    "book",  # node whose ledger has this port
-    "unit",  # and its unit there
+    ("front_from", np.int64),  # first cycle in which the present front may be considered
+    ("blocked", np.int64),
+    ("claimed", np.int64),  # cycle of the claim (two-stage arrangement; singles.py: of the last crossing)
+    ("pushed", np.int32),  # flits that entered in this step, the wire included
+    ("popped", np.int32),  # flits that left
+    ("feeder", np.int32),  # PORTS * router + output that feeds this input, or -(n + 1) for terminal n
+    ("waiting", np.int32),  # 1 if the feeder needs a wake-up when a slot is freed
+    ("todo", np.int32),  # outputs that the front still needs (network.py: 0 stands for all)
+    ("busy", np.int32),
+    ("crossed", np.int32),  # cycles in which the present front crossed
+    ("held", np.int32),  # output held by the packet at the front, or -1
+    ("book", np.int32),  # node whose ledger has this port
+    ("unit", np.int32),  # and its unit there
 )
 _OUTPUT = (
-    "ready",  # first cycle of the next grant, as far as is known (singles.py: NEVER if it is not known)
-    "after",  # input PORTS * router + port behind the output, -(n + 1) for terminal n, or NOWHERE
-    "pointer",  # round robin
-    "want",  # inputs whose front asks for it, one bit each (singles.py)
-    "due",  # 1: it is in the wheel (singles.py)
-    "wire",  # cycles from a grant to the arrival behind
-    "interval",  # cycles from a grant to the next
-    "sent",  # flits in this step
-    "back",  # cycles from a pop behind to the credit here
-    "free",  # first cycle in which the link takes the next flit (singles.py)
-    "owner",  # input that holds the output, or -1
-    "book",  # node whose ledger has this output
+    ("ready", np.int64),  # first cycle of the next grant, as far as is known (singles.py: NEVER if it is not known)
+    ("free", np.int64),  # first cycle in which the link takes the next flit (singles.py)
+    ("after", np.int32),  # input PORTS * router + port behind the output, -(n + 1) for terminal n, or NOWHERE
+    ("pointer", np.int32),  # round robin
+    ("want", np.int32),  # inputs whose front asks for it, one bit each (singles.py)
+    ("due", np.int32),  # 1: it is in the wheel (singles.py)
+    ("wire", np.int32),  # cycles from a grant to the arrival behind
+    ("interval", np.int32),  # cycles from a grant to the next
+    ("sent", np.int32),  # flits in this step
+    ("back", np.int32),  # cycles from a pop behind to the credit here
+    ("owner", np.int32),  # input that holds the output, or -1
+    ("book", np.int32),  # node whose ledger has this output
 )
 _SLOT = (
     ("packet", np.int32),
@@ -188,11 +188,11 @@ class Machine(NamedTuple):
     logged: Ints  # [1]
 
 
-def _records(fields: Any, n: int) -> Any:
-    """Records of zeros; larger ones take whole cache lines, and begin at one."""
+def _records(fields: Any, n: int, whole: bool = False) -> Any:
+    """Records of zeros, beginning at a cache line; `whole`: each takes whole lines."""
     typed = [(field, np.int64) if isinstance(field, str) else field for field in fields]
     size = np.dtype(typed).itemsize
-    typed += [(f"pad{k}", np.int64) for k in range(-(size // 8) % 8 if size > LINE else 0)]
+    typed += [(f"pad{k}", np.int64) for k in range(-(size // 8) % 8 if whole else 0)]
     dtype = np.dtype(typed)
     room = np.zeros(n * dtype.itemsize + LINE, np.uint8)
     begin = -room.ctypes.data % LINE
@@ -243,9 +243,9 @@ def build_machine(
     for name, value in zip((*hw._fields, "radix", *_RINGS), values, strict=True):
         record[name] = value
     inputs, outputs, node = (
-        _records(_INPUT, PORTS * hw.routers),
-        _records(_OUTPUT, PORTS * hw.routers),
-        _records(_NODE, nodes),
+        _records(_INPUT, PORTS * hw.routers, whole=True),
+        _records(_OUTPUT, PORTS * hw.routers, whole=True),
+        _records(_NODE, nodes, whole=True),
     )
     _wire(hw, inputs, outputs, node)
     inputs.held = outputs.owner = -1

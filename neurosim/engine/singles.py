@@ -46,9 +46,11 @@ def enter(heads: Words, links: Words, marks: Words, sort: int, number: int, cycl
 
 
 @inlined
-def show(m: Machine, q: int, first: int, now: int) -> None:
-    """A front has come to input q; it asks from cycle `first` on."""
-    m.input[index(q)].front_from = first
+def show(m: Machine, q: int, target: int, first: int, now: int) -> None:
+    """A front for destination set `target` has come to input q; it asks from cycle `first` on."""
+    port = m.input[index(q)]
+    port.front_from = first
+    port.todo = m.ports[index(target), index(q // PORTS)]
     enter(m.heads, m.links, m.marks, INPUT, q, first, now)
 
 
@@ -94,7 +96,7 @@ def supply(m: Machine, n: int, now: int) -> None:
         slot.arrival = cycle + 2
         port.pushed = pushed + 1
         if pushed == port.popped:
-            show(m, q, max(cycle + 2, port.front_from) + hw.routing_cycles, now)
+            show(m, q, m.packet[index(p)].set, max(cycle + 2, port.front_from) + hw.routing_cycles, now)
         log(m, cycle, INJECT, n, m.packet[index(p)].number, 0, m.packet[index(p)].kind)
         m.ring[index(n), index(hw.tail_at + (m.packet[index(p)].number & hw.tail_mask))] = cycle
         p += 1
@@ -114,8 +116,9 @@ def leave(m: Machine, q: int, now: int) -> None:
     port.popped += 1
     port.front_from = now + 1
     if port.pushed > port.popped:
-        show(m, q, max(m.slot[slot_of(m, q, port.popped)].arrival, now + 1) + hw.routing_cycles, now)
-    feeder = port.feeder
+        slot = m.slot[slot_of(m, q, port.popped)]
+        show(m, q, slot.set, max(slot.arrival, now + 1) + hw.routing_cycles, now)
+    feeder = np.int64(port.feeder)
     if feeder < 0:
         if m.node[index(-feeder - 1)].stalled == 1:
             supply(m, -feeder - 1, now)
@@ -138,7 +141,7 @@ def go(m: Machine, q: int, o: int, now: int) -> None:
     output.sent += 1
     output.pointer = behind(m, q % PORTS)
     ready = now + output.interval
-    after = output.after
+    after = np.int64(output.after)
     if after >= 0:
         port = m.input[index(after)]
         pushed = port.pushed
@@ -147,7 +150,7 @@ def go(m: Machine, q: int, o: int, now: int) -> None:
         slot.packet, slot.flit, slot.set, slot.row, slot.arrival = p, 0, target, row, arrival
         port.pushed = pushed + 1
         if pushed == port.popped:
-            show(m, after, max(arrival, port.front_from) + hw.routing_cycles, now)
+            show(m, after, target, max(arrival, port.front_from) + hw.routing_cycles, now)
         output.free = ready
         oldest = pushed + 1 - hw.buffer_flits  # the flit whose slot the next one takes
         if oldest >= port.popped:
@@ -169,11 +172,9 @@ def go(m: Machine, q: int, o: int, now: int) -> None:
 @inlined
 def ask(m: Machine, q: int, now: int) -> None:
     """The front of input q may be considered: it asks for its outputs."""
-    router, port = q // PORTS, m.input[index(q)]
-    mask = np.int64(m.ports[index(m.slot[slot_of(m, q, port.popped)].set), index(router)])
-    port.todo = mask
+    mask = np.int64(m.input[index(q)].todo)
     while mask != 0:
-        o = PORTS * router + first_bit(mask)
+        o = q // PORTS * PORTS + first_bit(mask)
         mask &= mask - 1
         m.output[index(o)].want |= np.int64(1) << (q % PORTS)
         call(m, o, now)
@@ -184,12 +185,14 @@ def grant(m: Machine, o: int, now: int) -> None:
     """Output o is ready, and takes one of the inputs that ask: the first at or after its pointer."""
     output = m.output[index(o)]
     output.due = 0
-    turn = (output.want >> output.pointer) << output.pointer
-    number = first_bit(turn if turn != 0 else output.want)
-    output.want ^= np.int64(1) << number
+    want = np.int64(output.want)
+    turn = (want >> output.pointer) << output.pointer
+    number = first_bit(turn if turn != 0 else want)
+    want ^= np.int64(1) << number
+    output.want = want
     q = o // PORTS * PORTS + number
     go(m, q, o, now)
-    if output.want != 0:
+    if want != 0:
         call(m, o, now)
     port = m.input[index(q)]
     port.crossed += 1 if port.claimed != now else 0  # copies that cross in the same cycle are one read of the buffer
@@ -237,7 +240,13 @@ def run_singles(m: Machine) -> bool:
                 following = np.int64(m.links[OUTPUT, index(number)])
                 grant(m, number, now)
                 number = following
-        level, now = next_look(m.marks, now + 1 - level)
+        now += 1 - level
+        soon = m.marks[0, (now & (WHEEL - 1)) >> 6] >> np.uint64(now & 63)
+        if soon != np.uint64(0) and now & (WHEEL - 1) != 0:  # in the same block of cycles: the far wheel has no say
+            level = 0
+            now += first_bit(soon)
+        else:
+            level, now = next_look(m.marks, now)
     for q in m.live_in:
         if m.input[index(q)].pushed != m.input[index(q)].popped:
             return False

@@ -191,7 +191,9 @@ def book_routers(m: Machine, phase: int) -> None:
         port = m.input[q]
         if port.busy > 0:
             last = m.slot[slot_of(m, q, port.popped - 1)].pop_cycle + 1
-            charge(m, phase, port.book, port.unit, port.busy, ZERO, port.blocked, last)
+            charge(
+                m, phase, np.int64(port.book), np.int64(port.unit), np.int64(port.busy), ZERO, port.blocked, last
+            )
             m.counts[phase, port.book, Op.BUFFER_WRITE.value] += port.pushed
             m.counts[phase, port.book, Op.BUFFER_READ.value] += port.busy
     for q in m.live_out:
