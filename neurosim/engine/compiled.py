@@ -68,9 +68,9 @@ def _bench(image: Image, weights: NDArray[Any], module: ModuleType) -> Any:
     return module.Bench(
         acc=np.zeros(n, sums), steady=np.zeros(n, sums), often=zeros(n), usual=zeros(n), more=zeros(n), less=zeros(n),
         spiked=np.zeros(n, np.uint8), mirror=np.zeros(mirrored, weights.dtype), active=zeros(n), factor=zeros(n),
-        bank=zeros(image.hardware.banks), total=zeros(n), part=zeros(n), axon=zeros(n), train=zeros(n),
-        key=np.zeros(n, np.uint32), weight=np.zeros((module.BLOCK, n), weights.dtype), trace=zeros(steps + 1, n),
-        credit=zeros(n), busy=zeros(image.hardware.cores, 2),
+        narrow=np.zeros(n, np.int32), bank=zeros(image.hardware.banks), total=zeros(n), part=zeros(n), axon=zeros(n),
+        train=zeros(n), key=np.zeros(n, np.uint32), weight=np.zeros((module.BLOCK, n), weights.dtype),
+        trace=zeros(steps + 1, n), credit=zeros(n), busy=zeros(image.hardware.cores, 2),
     )  # fmt: skip
 
 
