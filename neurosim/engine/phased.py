@@ -88,25 +88,21 @@ def sum_slot(act: Activity, q: int, t: int, weights: NDArray[Any], base: int, po
     The same integer as the sum of the rows one by one, with a third of the additions: most pixels of a digit are
     almost black or almost white. Every intermediate sum is one of distinct rows, so it fits where the last one fits.
     """
-    spikes, number = act.spike[q, t], act.number[q, t]
+    rows, count = act.spike[q, t], act.number[q, t]
     less = more = 0
-    b.acc[:post] = 0
-    if usual == 0:
-        add_rows(b.acc, weights, base, post, spikes, number)
-        return
     for k in range(usual):
         b.less[less] = b.usual[k]
         less += 1 - ((act.train[act.start[q] + b.usual[k]] >> t) & 1)
-    for k in range(number):
-        b.more[more] = spikes[k]
-        more += 1 - b.often[spikes[k]]
-    if less + more >= number:  # few of the usual ones
-        add_rows(b.acc, weights, base, post, spikes, number)
-        return
-    add_rows(b.acc, weights, base, post, b.less, less)
-    for j in range(post):
-        b.acc[j] = b.steady[j] - b.acc[j]
-    add_rows(b.acc, weights, base, post, b.more, more)
+    b.acc[:post] = 0
+    if less < usual - less:  # most of the usual ones do: shorter this way
+        for k in range(count):
+            b.more[more] = rows[k]
+            more += 1 - b.often[rows[k]]
+        add_rows(b.acc, weights, base, post, b.less, less)
+        for j in range(post):
+            b.acc[j] = b.steady[j] - b.acc[j]
+        rows, count = b.more, more
+    add_rows(b.acc, weights, base, post, rows, count)
 
 
 @inner
