@@ -19,9 +19,10 @@ from neurosim.stimulus import Batch
 __all__ = ["Trainer"]
 
 KEEP, ROUND = 1, 16  # streams of random numbers: dropout, rounding (plus the projection)
-BLOCK = 32  # post neurons whose steps are worked out at a time: the table stays in the first cache
+WIDE = 64  # weights of a row from which on it pays to look for the rows that fire in most slots
+BLOCK = 64  # post neurons whose steps are worked out at a time: the table stays in the first cache
 
-compiled = numba.njit(nogil=True)
+compiled = numba.njit(nogil=True, _nrt=False)  # no reference counting: it would cost more than some of the loops
 
 
 class Numbers(NamedTuple):
@@ -55,11 +56,14 @@ class Room(NamedTuple):
     train: NDArray[np.int64]  # [neurons]
     symbol: NDArray[np.int32]  # [neurons]
     membrane: NDArray[np.int32]  # [neurons]
-    keep: NDArray[np.uint8]  # [neurons]
+    keep: NDArray[np.int32]  # [neurons]
     spiked: NDArray[np.uint8]  # [post]
     acc: NDArray[np.int32]  # [post]
     steady: NDArray[np.int32]  # [post] sum of the rows that fire in most slots
-    rows: NDArray[np.int32]  # [4, pre] lists: rows with spikes, usual ones, the others, those of a slot
+    spike: NDArray[np.int32]  # [populations, steps + 1, pre] who fires in each slot,
+    number: NDArray[np.int64]  # [populations, steps + 1] and how many
+    rows: NDArray[np.int32]  # [3, pre] lists: rows with spikes, usual ones, those of a slot
+    rare: NDArray[np.uint8]  # [pre] 1: not a usual one
     error: NDArray[np.int32]  # [pre]
     active: NDArray[np.int64]  # [post] posts that learn,
     factor: NDArray[np.int32]  # [post] and how far each is from its goal
@@ -123,66 +127,55 @@ def add_rows(acc: Any, weights: Any, base: int, post: int, rows: Any, count: int
 
 
 @compiled
-def add_short_rows(acc: Any, weights: Any, base: int, post: int, rows: Any, count: int) -> None:
-    """Rows shorter than a few vectors: one sum at a time, in a register."""
-    for j in range(post):
-        total = acc[j]
-        for k in range(count):
-            total += weights[base + rows[k] * post + j]
-        acc[j] = total
-
-
-@compiled
-def add(acc: Any, weights: Any, base: int, post: int, rows: Any, count: int) -> None:
-    if post < 32:
-        add_short_rows(acc, weights, base, post, rows, count)
-    else:
-        add_rows(acc, weights, base, post, rows, count)
-
-
-@compiled
-def input_trains(r: Room, values: Any, n: Numbers) -> None:
+def encode(r: Room, values: Any, n: Numbers) -> None:
+    """Trains of the inputs, and who fires in each slot."""
+    live, count = r.rows[0], 0
     for i in range(values.shape[0]):
         r.train[i] = r.coded[values[i]] if r.keep[i] != 0 else 0
+        live[count] = i
+        count += r.train[i] != 0
+    for t in range(n.steps):
+        fired, number = r.spike[0, t], 0
+        for k in range(count):
+            fired[number] = live[k]
+            number += (r.train[live[k]] >> t) & 1
+        r.number[0, t] = number
 
 
 @compiled
-def slot_rows(r: Room, q: int, t: int, usual: int, other: int, base: int, post: int) -> None:
+def add_slot(r: Room, q: int, t: int, usual: int, base: int, post: int) -> None:
     """r.acc: the rows that fire in slot t, by way of r.steady if that is shorter."""
-    train, now = r.train[r.start[q] :], r.rows[3]
-    less = 0
+    rows, count = r.spike[q, t], r.number[q, t]
+    train, now, less = r.train[r.start[q] :], r.rows[2], 0
     for k in range(usual):
         now[less] = r.rows[1, k]
         less += 1 - ((train[r.rows[1, k]] >> t) & 1)
     r.acc[:post] = 0
-    if 2 * less <= usual:
-        add(r.acc, r.weights, base, post, now, less)
+    if 2 * less < usual:
+        add_rows(r.acc, r.weights, base, post, now, less)
         for j in range(post):
             r.acc[j] = r.steady[j] - r.acc[j]
         more = 0
-    else:
-        more = 0
-        for k in range(usual):
-            now[more] = r.rows[1, k]
-            more += (train[r.rows[1, k]] >> t) & 1
-    for k in range(other):
-        now[more] = r.rows[2, k]
-        more += (train[r.rows[2, k]] >> t) & 1
-    add(r.acc, r.weights, base, post, now, more)
+        for k in range(count):
+            now[more] = rows[k]
+            more += r.rare[rows[k]]
+        rows, count = now, more
+    add_rows(r.acc, r.weights, base, post, rows, count)
 
 
 @compiled
 def soma(r: Room, first: int, post: int, amplitude: int, n: Numbers) -> None:
     """Leak, integrate, fire, subtract. Everything in 32 bits."""
     membrane, keep, acc, spiked = r.membrane[first:][:post], r.keep[first:][:post], r.acc, r.spiked
-    threshold, leak, most = np.int32(n.threshold), np.int32(n.leak), np.int32(n.membrane_max)
-    scale = np.int32(amplitude)
+    threshold, leak, scale = np.int32(n.threshold), np.int32(n.leak), np.int32(amplitude)
+    high, low = np.int32(n.membrane_max), np.int32(-n.membrane_max - 1)
     for j in range(post):
         drive = acc[j] if amplitude == 256 else np.int32((acc[j] * scale) >> 8)
-        value = np.int32(np.int32(membrane[j] - (membrane[j] >> leak)) + drive)
-        value = max(np.int32(-most - 1), min(most, value))
-        fire = np.int32(value >= threshold) & np.int32(keep[j])
-        membrane[j] = np.int32(value - (threshold & np.int32(-fire)))
+        before = membrane[j]
+        value = np.int32(np.int32(before - np.int32(before >> (leak & np.int32(31)))) + drive)
+        value = max(low, min(high, value))
+        fire = np.int32(np.int32(value >= threshold) & np.int32(keep[j]))
+        membrane[j] = np.int32(value - np.int32(threshold * fire))
         spiked[j] = fire
 
 
@@ -190,27 +183,27 @@ def soma(r: Room, first: int, post: int, amplitude: int, n: Numbers) -> None:
 def layer(r: Room, q: int, amplitude: int, n: Numbers) -> None:
     """Population q + 1 over all steps."""
     pre, first, post = r.start[q + 1] - r.start[q], r.start[q + 1], r.start[q + 2] - r.start[q + 1]
-    stored, base = (1 << n.steps) - 1, r.offset[q]
-    usual = other = 0
-    for i in range(pre):
-        train = r.train[r.start[q] + i] & stored
-        often = 2 * count_bits(train) > n.steps + 1
-        r.rows[1, usual] = r.rows[2, other] = i
-        usual += often
-        other += (train != 0) & (not often)
-    r.steady[:post] = 0
-    add(r.steady, r.weights, base, post, r.rows[1], usual)
+    usual, base = 0, r.offset[q]
+    if post >= WIDE:
+        for i in range(pre):
+            r.rows[1, usual] = i
+            r.rare[i] = 2 * count_bits(r.train[r.start[q] + i]) <= n.steps + 1
+            usual += 1 - r.rare[i]
+        r.steady[:post] = 0
+        add_rows(r.steady, r.weights, base, post, r.rows[1], usual)
     r.train[first : first + post] = 0
     r.membrane[first : first + post] = 0
+    r.number[q + 1, 0] = 0
     for t in range(n.steps):
-        slot_rows(r, q, t, usual, other, base, post)
+        add_slot(r, q, t, usual, base, post)
         soma(r, first, post, amplitude, n)
-        fired, number = r.rows[3], 0
+        fired, number = r.spike[q + 1, t + 1], 0
         for j in range(post):
             fired[number] = j
             number += r.spiked[j]
         for k in range(number):
             r.train[first + fired[k]] |= 1 << (t + 1)
+        r.number[q + 1, t + 1] = number
 
 
 @compiled
@@ -325,7 +318,7 @@ def train(r: Room, values: Any, labels: Any, first: int, rates: Any, seed: int, 
             key = key_of(seed, KEEP, tick, p)
             for j in range(r.start[p + 1] - r.start[p]):
                 r.keep[r.start[p] + j] = (word_of(key, j) & np.uint32(255)) >= drop[p]
-        input_trains(r, values[s], n)
+        encode(r, values[s], n)
         for q in range(top):
             layer(r, q, amplitude[q], n)
         for j in range(r.start[top + 1] - r.start[top]):
@@ -347,8 +340,8 @@ class Trainer:
         hw, c = image.hardware, image.constants
         if image.rule.__name__ != "neurosim.learning.desire_bp" or image.neuron.__name__ != "neurosim.neuron.lif":
             raise ValueError("the function-only trainer knows desire_bp and lif only")
-        if hw.encoder != 0 or weights.dtype != np.int16:
-            raise ValueError("the function-only trainer knows the accumulating input neuron and 16-bit weights only")
+        if hw.encoder != 0 or weights.dtype != np.int16 or hw.membrane_bits > 28:
+            raise ValueError("the function-only trainer knows accumulating inputs, 16-bit weights, membranes of 28")
         self.n = Numbers(
             hw.steps, hw.threshold, hw.leak_shift, (1 << (hw.membrane_bits - 1)) - 1, c.target, c.more_below,
             c.less_from, c.hidden_threshold, c.trace_shift, c.trace_unit, c.trace_limit, c.update_shift,
@@ -370,11 +363,14 @@ class Trainer:
             train=np.zeros(neurons, np.int64),
             symbol=np.zeros(neurons, np.int32),
             membrane=np.zeros(neurons, np.int32),
-            keep=np.zeros(neurons, np.uint8),
+            keep=np.zeros(neurons, np.int32),
             spiked=np.zeros(most, np.uint8),
             acc=np.zeros(most, np.int32),
             steady=np.zeros(most, np.int32),
-            rows=np.zeros((4, most), np.int32),
+            spike=np.zeros((len(sizes), hw.steps + 1, most), np.int32),
+            number=np.zeros((len(sizes), hw.steps + 1), np.int64),
+            rows=np.zeros((3, most), np.int32),
+            rare=np.zeros(most, np.uint8),
             error=np.zeros(most, np.int32),
             active=np.zeros(most, np.int64),
             factor=np.zeros(most, np.int32),
