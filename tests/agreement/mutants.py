@@ -172,7 +172,7 @@ MUTANTS = (
     Mutant("compiled: sweep ends without latency", "a step ends with its last service", STEP,
            "return free + node.latency", "return free"),
     Mutant("compiled: one stream for all projections", "randomness is hash(seed, unit, tick, index)", PHASED,
-           "stream_key(seed, ROUND + q, tick, i)", "stream_key(seed, ROUND, tick, i)"),
+           "replay(b, hw, axons, ROUND + q, seed", "replay(b, hw, axons, ROUND, seed"),
 )  # fmt: skip
 
 
