@@ -14,7 +14,7 @@ from neurosim.engine.forest import look_ahead
 from neurosim.engine.forward import new_activity
 from neurosim.engine.layout import PORTS, Machine, Placed, build_machine
 from neurosim.engine.run import Run
-from neurosim.engine.step import DEADLOCK, GENERAL
+from neurosim.engine.step import DEADLOCK
 from neurosim.errors import ConfigError, SimulationError
 from neurosim.fabric import Fabric, FabricState
 from neurosim.image import Image, Ints, Kinds, State
@@ -96,9 +96,7 @@ def run(
     m = build_machine(
         image, state.pointers, state.cycle, _room(image), max(capacity, 1 << 16) if record else 0
     )
-    if general:
-        m.clock[GENERAL] = 1
-    else:
+    if not general:
         m = look_ahead(m, image)
     samples, outputs = len(batch.values), int(image.sizes[-1])
     counts, membranes = np.zeros((samples, outputs), np.int64), np.zeros((samples, outputs), np.int64)
@@ -138,9 +136,7 @@ def run_fabric(
     m = build_machine(
         fabric, state.pointers, state.cycle, room, max(capacity, 1 << 16) if record else 0, nodes + 1
     )
-    if general:
-        m.clock[GENERAL] = 1
-    else:
+    if not general:
         m = look_ahead(m, fabric)
     spikes = np.zeros((raster.steps, len(fabric.sizes)), np.int64)
     cycles = np.zeros(raster.steps, np.int64)

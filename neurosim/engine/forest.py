@@ -18,13 +18,13 @@ from neurosim.engine.network import (
     FLITS,
     INJECT,
     behind,
-    index,
     log,
     ready_cycle,
     receive,
     slot_of,
     start_packet,
 )
+from neurosim.engine.wheel import index
 from neurosim.fabric import Fabric
 from neurosim.image import Image, Ints
 from neurosim.kernel import first_bit, inlined, inner, kernel
