@@ -97,7 +97,7 @@ _set = click.option(
 @_options(_chip, _network, _rule, _encoder, _neuron, _dataset, _data_dir)
 @click.option("--train", type=_COUNT, help="Training images.  [default: all]")
 @click.option("--test", type=_COUNT, help="Test images.  [default: all]")
-@click.option("--epochs", type=_COUNT, help="Times each training image is shown.  [default: 4]")
+@click.option("--epochs", type=_COUNT, help="Times each training image is shown.  [default: 10]")
 @_options(_seed, _engine)
 @click.option("--weights", type=_FILE, help="Start from W1, W2, ... (post, pre) in an npz file.")
 @click.option("--freeze", is_flag=True, help="No training: evaluate --weights.")
