@@ -132,8 +132,9 @@ class Connectome:
         rising = len(start) == neurons + 1 and start[0] == 0 and bool((np.diff(start) >= 0).all())
         if not rising or int(start[-1]) != len(target):
             problems.append(
-                f"sparse: start: expected {neurons + 1} rising numbers from 0 to {len(target)} (neurons + 1, synapses), "
-                f"got {len(start)} from {start[0] if len(start) else '-'} to {start[-1] if len(start) else '-'}"
+                f"sparse: start: expected {neurons + 1} rising numbers from 0 to {len(target)} (neurons + 1, "
+                f"synapses), got {len(start)} from {start[0] if len(start) else '-'} "
+                f"to {start[-1] if len(start) else '-'}"
             )
         if weight.shape != target.shape or weight.dtype != np.int16:
             problems.append(

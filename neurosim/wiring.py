@@ -10,7 +10,7 @@ from neurosim.connectome import SCRIPTED, Connectome, Sparse
 from neurosim.engine.contract import ceil_div, row_cycles
 from neurosim.errors import PlacementError
 from neurosim.fabric import Blocks, Fabric, Fan, Rows
-from neurosim.image import Hardware, Ints, Kinds, Program, Slices
+from neurosim.image import Ints, Kinds, Program, Slices
 from neurosim.kernel import kernel
 from neurosim.neuron import load_neuron
 from neurosim.ops import Op, Phase
@@ -51,7 +51,7 @@ def place_connectome(connectome: Connectome, chip: Chip, core: NDArray[np.intege
     longest = int(segments.size.max(initial=0))
     blocks = [block.weight.size for block in connectome.dense]
     routers = len(np.unique(cores // chip.noc.cores_per_router))
-    kinds = [group.neuron for group in connectome.groups if group.neuron != SCRIPTED]
+    kinds, none = [group.neuron for group in connectome.groups if group.neuron != SCRIPTED], np.zeros(0, np.int64)
     offsets = np.concatenate([[0], np.cumsum(blocks)]).astype(np.int64)
     return Fabric(
         name=f"{connectome.name} on {chip.name}",
@@ -60,7 +60,7 @@ def place_connectome(connectome: Connectome, chip: Chip, core: NDArray[np.intege
         slices=slices,
         ports=np.concatenate(sets),
         kinds=_kinds(connectome, chip, counts),
-        program=Program(*(np.zeros(0, np.int64) for _ in range(6)), readout_set=chip.cores),
+        program=Program(none, none, none, none, none, none, readout_set=chip.cores),
         neuron=load_neuron(kinds[0] if kinds else "integrate_fire"),
         core=cores,
         scripted=np.array([group.neuron == SCRIPTED for group in connectome.groups], np.int64),
@@ -260,7 +260,7 @@ def _check(connectome: Connectome, chip: Chip, core: NDArray[np.int32], counts: 
     """Everything that is too large for a core. Raises PlacementError."""
     unit, cores = chip.core.synapse, chip.cores
     if len(segments.pre) and unit.sparse is None:
-        raise PlacementError(f"sparse synapses: {chip.name} has no core.synapse.sparse section: it takes dense rows only")
+        raise PlacementError(f"sparse synapses: {chip.name} has no section core.synapse.sparse: dense rows only")
     words, axons, routes = (np.zeros(cores, np.int64) for _ in range(3))
     for block in connectome.dense:
         rows = connectome.groups[block.pre].size

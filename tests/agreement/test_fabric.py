@@ -151,7 +151,8 @@ def test_spikes_are_those_of_plain_arithmetic(data: st.DataObject) -> None:
         drive = fired @ weight
         expected.append(np.bincount(group[fired], minlength=len(fabric.sizes)))
         adds += int(np.diff(fabric.rows.start)[fired].sum())
-        adds += sum(int(fired[first[a] : first[a + 1]].sum() * fabric.sizes[b]) for a, b, _ in zip(*fabric.blocks, strict=True))
+        for a, b, _ in zip(*fabric.blocks, strict=True):
+            adds += int(fired[first[a] : first[a + 1]].sum() * fabric.sizes[b])
     state = fabric.new_state()
     run = simulate(fabric, state, raster)
     assert run.output_counts.tolist() == np.array(expected).tolist()
