@@ -73,10 +73,11 @@ def wired(draw: st.DrawFn, traffic: str) -> Wired:
     neuron = draw(st.sampled_from(("lif", "integrate_fire")))
     groups = [(draw(small(14)), draw(st.sampled_from((SCRIPTED, neuron, neuron)))) for _ in range(draw(small(4)))]
     number = st.integers(0, len(groups) - 1)
-    sparse = {"index_bits": draw(small(9)), "lane_cycles": draw(small(4))}
+    entries = draw(st.sampled_from((8, 16, 64)))
+    sparse = {"index_bits": draw(st.integers((entries - 1).bit_length(), 9)), "lane_cycles": draw(small(4))}
     chip |= {"core.synapse.weight_bits": 4, "core.synapse.word_bits": 4 * draw(st.integers(4, 8))}
     chip |= {"core.synapse.weight_fraction_bits": 0, "core.synapse.sparse": sparse, "core.synapse.capacity_kib": 64}
-    chip |= {"core.packetiser.route_entries": 512, "core.neuron.entries": draw(st.sampled_from((8, 16, 64)))}
+    chip |= {"core.packetiser.route_entries": 512, "core.neuron.entries": entries}
     found = Wired(
         chip=tuple(chip.items()),
         groups=tuple(groups),
