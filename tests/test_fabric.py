@@ -69,4 +69,5 @@ def test_a_state_begins_at_rest_and_copies_are_independent() -> None:
     other.membrane[:] = 7
     other.pointers[:] = 1
     assert other.charge.any() and other.tick == 2 and other.cycle > 0
-    assert not state.pointers.any() and not state.membrane.any() and not state.charge.any() and (state.cycle, state.tick) == (0, 0)
+    assert not state.pointers.any() and not state.membrane.any() and not state.charge.any()
+    assert (state.cycle, state.tick) == (0, 0)

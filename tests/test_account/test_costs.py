@@ -199,7 +199,7 @@ def test_a_wrong_entry_is_named_with_file_line_and_key(
 
 
 def test_a_missing_cost_is_refused_at_load(tmp_path: Path) -> None:
-    (line,) = refused(tmp_path, TEXT[: TEXT.index("  synapse_add:")] + TEXT[TEXT.index("  soma_update:") :])
+    (line,) = refused(tmp_path, TEXT[: TEXT.index("  synapse_add:")] + TEXT[TEXT.index("  sparse_add:") :])
     place = TEXT[: TEXT.index("\nops:")].count("\n") + 2
     assert line == (
         f"costs.yaml:{place}: ops.synapse_add: expected a price of one weight added to an accumulator,"
