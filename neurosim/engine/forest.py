@@ -10,10 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.engine.layout import PORTS, Machine
-from neurosim.engine.network import CROSS, FLITS, INJECT, behind, log, ready_cycle, receive, slot_of, start_packet
+from neurosim.engine.network import (
+    CROSS,
+    FLITS,
+    INJECT,
+    behind,
+    index,
+    log,
+    ready_cycle,
+    receive,
+    slot_of,
+    start_packet,
+)
 from neurosim.fabric import Fabric
 from neurosim.image import Image, Ints
-from neurosim.kernel import inlined, inner, kernel
+from neurosim.kernel import first_bit, inlined, inner, kernel
 
 __all__ = ["look_ahead", "run_alone", "steps_of", "ways_of"]
 
@@ -23,55 +34,46 @@ NOBODY, MANY = -1, -2
 @inlined
 def travel(m: Machine, p: int, flit: int, start: int, arrival: int) -> None:
     """One flit from router input `start` over its whole way (a tree, if it is a multicast packet)."""
-    m.path[0, 0], m.path[0, 1] = start, arrival
-    depth = 1
-    while depth > 0:
-        depth -= 1
-        q, here = m.path[depth, 0], m.path[depth, 1]
-        port, router = m.input[q], q // PORTS
-        first = max(here, port.front_from)
-        if flit == 0:
-            first += m.hw[0].routing_cycles
-        ways = np.int64(m.ports[m.packet[p].set, router])
-        latest, crossings, before = first, 0, -1
-        for output in range(m.hw[0].radix):
-            if (ways >> output) & 1 == 0:
-                continue
-            out = m.output[PORTS * router + output]
-            cycle = max(first, ready_cycle(m, PORTS * router + output))
-            log(
-                m,
-                cycle,
-                CROSS,
-                router,
-                PORTS * (q % PORTS) + output,
-                m.packet[p].origin,
-                1024 * m.packet[p].number + flit,
-            )
+    q, here, depth = start, arrival, np.int64(0)
+    target = index(m.packet[index(p)].set)
+    routing = m.hw[0].routing_cycles if flit == 0 else 0
+    while True:
+        if q < 0:  # terminal -q - 1
+            receive(m, -q - 1, p, flit, here)
+            if depth == 0:
+                break
+            depth -= 1
+            q, here = m.path[index(depth), 0], m.path[index(depth), 1]
+            continue
+        port, router = m.input[index(q)], q // PORTS
+        first = max(here, port.front_from) + routing
+        ways, latest, crossings, seen = np.int64(m.ports[target, index(router)]), first, 0, depth
+        while ways != 0:
+            o = PORTS * router + first_bit(ways)
+            ways &= ways - 1
+            out = m.output[index(o)]
+            cycle = max(first, ready_cycle(m, o))
+            log(m, cycle, CROSS, router, PORTS * (q % PORTS) + o % PORTS, m.packet[p].origin,
+                1024 * m.packet[p].number + flit)  # fmt: skip
             out.sent += 1
             out.pointer = behind(m, q % PORTS)
             out.ready = cycle + out.interval
-            if out.after >= 0:
-                m.path[depth, 0], m.path[depth, 1] = out.after, cycle + out.wire
-                depth += 1
-            else:
-                receive(m, -out.after - 1, p, flit, cycle + 3)
-            m.path[m.path.shape[0] - PORTS + output, 0] = cycle
+            new = 1  # copies of one flit that cross in the same cycle are one read of the buffer
+            for k in range(seen, depth):
+                new = 0 if m.path[index(k), 2] == cycle else new
+            crossings += new
             latest = max(latest, cycle)
-        for output in range(m.hw[0].radix):  # copies of one flit that cross in the same cycle are one read of the buffer
-            if (ways >> output) & 1 == 1:
-                cycle = m.path[m.path.shape[0] - PORTS + output, 0]
-                before = 0
-                for other in range(output):
-                    if (ways >> other) & 1 == 1 and m.path[m.path.shape[0] - PORTS + other, 0] == cycle:
-                        before = 1
-                crossings += 1 - before
+            m.path[index(depth), 0], m.path[index(depth), 1] = out.after, cycle + (out.wire if out.after >= 0 else 3)
+            m.path[index(depth), 2] = cycle
+            depth += 1
         port.busy += crossings
         port.blocked += latest - first + 1 - crossings
         port.front_from = latest + 1
         m.slot[slot_of(m, q, port.popped)].pop_cycle = latest
         port.pushed += 1
         port.popped += 1
+        depth -= 1
+        q, here = m.path[index(depth), 0], m.path[index(depth), 1]
 
 
 @inner

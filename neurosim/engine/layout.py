@@ -176,7 +176,7 @@ class Machine(NamedTuple):
     kinds: Ints  # [3]: kind of error(0), of readout; set of the readout
     delivered: Ints  # [kinds, nodes]
     lone: Ints  # [kinds, nodes] 1: a node that sends this kind meets no other source (forest.py)
-    path: Ints  # [routers + PORTS + 1, 2] stack of the tree walk (forest.py)
+    path: Ints  # [inputs + PORTS, 3] stack of the tree walk: input, arrival, crossing (forest.py)
     counts: Ints  # [phases, nodes, ops]
     cycles: Ints  # [phases, nodes, units, causes]; BARRIER is filled in at the end of the run
     totals: Ints  # [2, phases]: cycles, steps
@@ -295,7 +295,7 @@ def build_machine(
         kinds=np.array([len(image.sizes) - 1, kinds.readout, program.readout_set], np.int64),
         delivered=_zeros(count, nodes),
         lone=_zeros(count, nodes),
-        path=_zeros(hw.routers + PORTS + 1, 2),
+        path=_zeros(PORTS * hw.routers + PORTS, 3),
         counts=_zeros(phases, nodes, len(Op)),
         cycles=_zeros(phases, nodes, len(Unit), len(Cause)),
         totals=_zeros(2, phases),

@@ -159,21 +159,21 @@ def ready_cycle(m: Machine, output: int) -> int:
     """First cycle in which `output` (PORTS * router + port) can be granted: its link is free and the buffer behind
     has a slot; NEVER if that is not yet known."""
     hw = m.hw[0]
-    result = m.output[output].ready
-    after = m.output[output].after
+    result = m.output[index(output)].ready
+    after = m.output[index(output)].after
     if after >= 0:
-        pushed, depth = m.input[after].pushed, hw.buffer_flits
+        pushed, depth = m.input[index(after)].pushed, hw.buffer_flits
         if pushed >= depth:
-            if m.input[after].popped <= pushed - depth:
-                m.input[after].waiting = 1
+            if m.input[index(after)].popped <= pushed - depth:
+                m.input[index(after)].waiting = 1
                 result = NEVER
             else:
                 freed = m.slot[slot_of(m, after, pushed - depth)].pop_cycle
-                result = max(result, freed + m.output[output].back)
+                result = max(result, freed + m.output[index(output)].back)
     else:
-        number = m.node[-after - 1].ejected
+        number = m.node[index(-after - 1)].ejected
         if number >= hw.axon_fifo:
-            result = max(result, m.ring[-after - 1, hw.credit_at + ((number - hw.axon_fifo) & hw.credit_mask)])
+            result = max(result, m.ring[index(-after - 1), index(hw.credit_at + ((number - hw.axon_fifo) & hw.credit_mask))])
     return result
 
 
