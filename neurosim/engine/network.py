@@ -15,8 +15,9 @@ from neurosim.engine.layout import BY_KIND, BY_NODE, PORTS, WHEEL, WHEEL_BITS, M
 from neurosim.image import Ints
 from neurosim.kernel import first_bit, inlined, inner
 
-__all__ = ["ARRIVE", "AXON", "CROSS", "EMIT", "FLITS", "INJECT", "NEVER", "SYNAPSE", "behind", "index", "log", "next_look", "ready_cycle", "receive",
-           "row_at", "run_packets", "serve_tail", "slot_of", "start_packet", "take_mark", "wake"]  # fmt: skip
+__all__ = ["ARRIVE", "AXON", "CROSS", "EMIT", "FLITS", "INJECT", "NEVER", "SYNAPSE", "behind", "index", "log",
+           "next_look", "ready_cycle", "receive", "row_at", "run_packets", "serve_tail", "slot_of", "start_packet",
+           "take_mark", "wake"]  # fmt: skip
 
 Words = NDArray[np.uint64]
 EMIT, INJECT, CROSS, ARRIVE, AXON, SYNAPSE = range(6)  # events of the log
@@ -65,7 +66,7 @@ def set_mark(wheel: Words, marks: Words, router: int, cycle: int, now: int) -> N
 
 
 @inlined
-def slot_of(m: Machine, q: int, number: int) -> int:
+def slot_of(m: Machine, q: int, number: int) -> np.uint64:
     """Where flit `number` of input q lies. Rings have a power of two of places: a mask is quicker than a remainder."""
     return index(q * (m.hw[0].slot_mask + 1) + (number & m.hw[0].slot_mask))
 
@@ -173,12 +174,13 @@ def ready_cycle(m: Machine, output: int) -> int:
     else:
         number = m.node[index(-after - 1)].ejected
         if number >= hw.axon_fifo:
-            result = max(result, m.ring[index(-after - 1), index(hw.credit_at + ((number - hw.axon_fifo) & hw.credit_mask))])
+            place = hw.credit_at + ((number - hw.axon_fifo) & hw.credit_mask)
+            result = max(result, m.ring[index(-after - 1), index(place)])
     return result
 
 
 @inner
-def find_row(rows: Any, low: int, high: int, n: int) -> int:
+def find_row(rows: Any, low: int, high: int, n: int) -> np.int64:
     """Row cycles at node n, by bisection in the list low..high-1 of a multicast packet."""
     while high - low > 1:
         middle = (low + high) >> 1
@@ -284,7 +286,7 @@ def first_cycle(m: Machine, q: int) -> int:
 @inlined
 def pop(m: Machine, q: int, now: int) -> None:
     """The front of input q has crossed: free its slot, tell the feeder, show the next front."""
-    hw, port = m.hw[0], m.input[q]
+    port = m.input[q]
     port.blocked += now - first_cycle(m, q) + 1 - port.crossed
     m.slot[slot_of(m, q, port.popped)].pop_cycle = now
     port.popped += 1
@@ -413,12 +415,13 @@ def visit(m: Machine, router: int, now: int) -> None:
         waiting -= grant(m, router, requests, now)
     if claims != np.uint64(0):
         claim(m, router, claims, now)
-    if waiting > 0 and (requests != np.uint64(0) or claims != np.uint64(0)):  # a loser, or an output that is free from now + 1 on
+    if waiting > 0 and (requests != np.uint64(0) or claims != np.uint64(0)):
+        # A loser, or an output that is free from now + 1 on.
         wake(m, router, now + 1, now)
 
 
 @inner
-def next_place(marks: Words, level: int, now: int) -> int:
+def next_place(marks: Words, level: int, now: int) -> np.int64:
     """The next occupied place of a wheel at or after cycle (or block) `now`, or -1. Two levels of bitmaps."""
     start = now & (WHEEL - 1)
     group = start >> 6

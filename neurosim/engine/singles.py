@@ -133,7 +133,8 @@ def go(m: Machine, q: int, o: int, now: int) -> None:
     hw = m.hw[0]
     at = slot_of(m, q, m.input[index(q)].popped)
     p, target, row = np.int64(m.slot[at].packet), m.slot[at].set, m.slot[at].row
-    log(m, now, CROSS, q // PORTS, PORTS * (q % PORTS) + o % PORTS, m.packet[index(p)].origin, 1024 * m.packet[index(p)].number)
+    log(m, now, CROSS, q // PORTS, PORTS * (q % PORTS) + o % PORTS, m.packet[index(p)].origin,
+        1024 * m.packet[index(p)].number)  # fmt: skip
     output = m.output[index(o)]
     output.sent += 1
     output.pointer = behind(m, q % PORTS)
