@@ -95,17 +95,25 @@ def wired(draw: st.DrawFn, traffic: str) -> Wired:
     return found
 
 
+def disagreement_of(case: Wired) -> str | None:
+    """The first difference between the engines."""
+    fabric, raster = case.build()
+    difference = verify(fabric, fabric.new_state(), raster)
+    return None if difference is None else str(difference)
+
+
 @pytest.mark.parametrize("traffic", TRAFFIC)
 @examples(100)
 @given(data=st.data())
 def test_engines_agree_on_connectomes(traffic: str, data: st.DataObject) -> None:
-    fabric, raster = data.draw(wired(traffic)).build()
+    case = data.draw(wired(traffic))
+    fabric, raster = case.build()
     run = simulate(fabric, fabric.new_state(), raster)
     blocked = run.cycles[..., Cause.BLOCKED].sum(axis=(0, 1))
     target(float(blocked[Unit.ROUTER_EAST :].sum() / run.phase_cycles.sum()), label="blocked router inputs")
     event("congested" if blocked.any() else "free")
     SEEN.update(examples=1, congested=int(blocked[Unit.ROUTER_EAST :].any()), spikes=int(run.spikes.any()))
-    assert verify(fabric, fabric.new_state(), raster) is None
+    assert disagreement_of(case) is None
 
 
 @pytest.mark.parametrize("traffic", ["unicast", "multicast"])
