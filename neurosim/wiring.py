@@ -149,21 +149,23 @@ def _fan(
     connectome: Connectome, chip: Chip, slices: Slices, counts: Ints, ways: Ways, sets: list[NDArray[np.uint8]]
 ) -> Fan:
     """Destination sets of all slices for every dense projection: one for each core, or one multicast set."""
-    number, ptr, block_of, set_ptr, targets = len(sets[0]), [0], [], [0], []
+    ptr, block_of, set_ptr, targets = [0], [], [0], []
+    known: dict[tuple[int, int], list[int]] = {}  # of a core and a projection: slices of one core share their sets
     for core, group in zip(slices.core.tolist(), slices.population.tolist(), strict=True):
         for k, block in enumerate(connectome.dense):
             if block.pre != group:
                 continue
-            homes = np.flatnonzero(counts[block.post]).tolist()
-            tree = np.zeros((1, chip.noc.routers), np.uint8)
-            for home in homes:
-                ways.mark(tree[0], core, home)
-            if chip.noc.multicast and len(homes) > 1:
-                sets.append(tree)
-                homes = [number]
-                number += 1
+            if (core, k) not in known:
+                homes = np.flatnonzero(counts[block.post]).tolist()
+                tree = np.zeros((1, chip.noc.routers), np.uint8)
+                for home in homes:
+                    ways.mark(tree[0], core, home)
+                known[core, k] = homes
+                if chip.noc.multicast and len(homes) > 1:
+                    known[core, k] = [sum(len(part) for part in sets)]
+                    sets.append(tree)
             block_of.append(k)
-            targets.extend(homes)
+            targets.extend(known[core, k])
             set_ptr.append(len(targets))
         ptr.append(len(block_of))
     return Fan(*(np.array(column, np.int64) for column in (ptr, block_of, set_ptr, targets)))

@@ -157,8 +157,9 @@ def test_geometry_of_the_memories() -> None:
     assert memories["route"] == (4096, 32, 1)
 
 
-def test_a_chip_survives_being_written_and_read(tmp_path: Path) -> None:
-    chip = load_chip("mesh16", ["noc.dead_links=[[0, 1], [5, 9]]", "clock_mhz=1e2"])
+@pytest.mark.parametrize("name", ["mesh16", "loihi"])
+def test_a_chip_survives_being_written_and_read(tmp_path: Path, name: str) -> None:
+    chip = load_chip(name, ["noc.dead_links=[[0, 1], [5, 6]]", "clock_mhz=1e2"])
     path = tmp_path / "chip.yaml"
     path.write_text(yamlio.dump(chip.model_dump(mode="json")))
     assert load_chip(path) == chip

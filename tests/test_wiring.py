@@ -134,6 +134,13 @@ def test_a_dense_projection_to_several_cores_is_one_packet_with_multicast() -> N
     assert fabric.most == (4, 0)
 
 
+def test_slices_of_one_core_share_their_sets() -> None:
+    connectome = net(1, 4, dense=(ones(1, 1, 4, 4),))
+    fabric = place_connectome(connectome, chip_of("noc.multicast=true"), np.array([7, 0, 2, 0, 2]))
+    assert len(fabric.slices.core) == 5 and len(fabric.ports) == 9 + 2
+    assert fabric.fan.sets.tolist() == [9, 10, 9, 10]
+
+
 @given(st.data())
 def test_the_most_packets_are_those_of_a_step_in_which_all_fire(data: st.DataObject) -> None:
     """Counted neuron by neuron: one packet a projection and core (or set), one a core (or set) of the sparse row."""
