@@ -1,6 +1,6 @@
 """neurosim: cycle-accurate simulation of neuromorphic chips that learn.
 
-The functions below are the whole main job; each works alone. They are imported when first used.
+The functions below are the whole main job, and connectomes; each works alone. They are imported when first used.
 """
 
 import sys
@@ -10,6 +10,11 @@ from typing import Any
 
 _PUBLIC = {
     "Batch": "neurosim.stimulus",
+    "Connectome": "neurosim.connectome",
+    "Dense": "neurosim.connectome",
+    "Group": "neurosim.connectome",
+    "Raster": "neurosim.stimulus",
+    "Sparse": "neurosim.connectome",
     "load_chip": "neurosim.chip",
     "load_costs": "neurosim.account.costs",
     "load_dataset": "neurosim.data.datasets",
@@ -18,6 +23,7 @@ _PUBLIC = {
     "load_weights": "neurosim.data.weights",
     "mlp": "neurosim.network",
     "place": "neurosim.place",
+    "place_connectome": "neurosim.wiring",
     "prepare": "neurosim.session",
     "price": "neurosim.account.energy",
     "report": "neurosim.report",

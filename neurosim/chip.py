@@ -116,7 +116,9 @@ class Chip(Section):
         axon_bits = (self.core.axon.entries - 1).bit_length()
         spike_bits = noc.header_bits + axon_bits
         quiet = noc.slowest_link + 2 + noc.router.credit_cycles
-        barrier = min([self.sync.latency_cycles, *(cycles for _, cycles in self.sync.latency_by_routers)])
+        slowest = "vertical_latency_cycles" if noc.slowest_link > noc.link.latency_cycles else "latency_cycles"
+        home = f"expected at least {quiet} (link.{slowest} + 2 + router.credit_cycles: all credits are home before"
+        shortest = min((cycles for _, cycles in self.sync.latency_by_routers), default=quiet)
         west = f"expected a router at the west edge (one of {_some(range(0, noc.routers, noc.columns))})"
         require(
             (
@@ -144,11 +146,11 @@ class Chip(Section):
                 f" axon number), got {self.core.packetiser.route_bits}",
             ),
             (
-                barrier >= quiet,
+                self.sync.latency_cycles >= quiet,
                 ("sync", "latency_cycles"),
-                f"expected at least {quiet} (link.latency_cycles + 2 + router.credit_cycles: all credits are"
-                f" home before the next step), got {barrier}",
+                f"{home} the next step), got {self.sync.latency_cycles}",
             ),
+            (shortest >= quiet, ("sync", "latency_by_routers"), f"{home} the next step), got {shortest}"),
         )
         return self
 

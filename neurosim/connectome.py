@@ -16,6 +16,11 @@ SCRIPTED = "scripted"
 Ints = NDArray[np.int64]
 
 
+def _whole(numbers: NDArray[np.integer] | int) -> bool:
+    """Whether these are integers: a fraction would be cut off in silence."""
+    return np.asarray(numbers).dtype.kind in "iu"
+
+
 @dataclass(frozen=True)
 class Group:
     """Neurons of one kind.
@@ -67,7 +72,9 @@ class Connectome:
     sparse: Sparse | None = None
 
     def __post_init__(self) -> None:
-        problems = [*self._group_problems(), *self._dense_problems(), *self._sparse_problems()]
+        problems = self._group_problems()
+        if not problems:  # the rest counts on the sizes of the groups
+            problems += self._dense_problems() + self._sparse_problems()
         if problems:
             raise ConfigError("\n".join(problems))
 
@@ -96,6 +103,12 @@ class Connectome:
         problems = [] if self.groups else ["groups: expected at least one, got none"]
         for group in self.groups:
             here = f"group '{group.name}'"
+            numbers = {"size": group.size, "threshold": group.threshold, "leak_shift": group.leak_shift}
+            fractions = {name: value for name, value in numbers.items() if not isinstance(value, int | np.integer)}
+            if fractions:
+                told = ", ".join(f"{name} = {value!r}" for name, value in fractions.items())
+                problems.append(f"{here}: expected whole numbers, got {told}")
+                continue
             if group.size < 1:
                 problems.append(f"{here}: size: expected at least 1, got {group.size}")
             if group.threshold < 1:
@@ -103,7 +116,10 @@ class Connectome:
             if not 0 <= group.leak_shift <= 62:
                 problems.append(f"{here}: leak_shift: expected 0 to 62, got {group.leak_shift}")
             if np.shape(group.bias) not in ((), (group.size,)):
-                problems.append(f"{here}: bias: expected one number or {group.size}, got {np.shape(group.bias)}")
+                shape = list(np.shape(group.bias))
+                problems.append(f"{here}: bias: expected one number or {group.size}, got an array {shape}")
+            elif not _whole(group.bias):
+                problems.append(f"{here}: bias: expected whole numbers, got {np.asarray(group.bias).dtype}")
         kinds = sorted({group.neuron for group in self.groups} - {SCRIPTED})
         if len(kinds) > 1:
             problems.append(f"groups: expected one soma circuit besides '{SCRIPTED}', got {', '.join(kinds)}")
@@ -125,20 +141,22 @@ class Connectome:
         return problems
 
     def _sparse_problems(self) -> list[str]:
-        if self.sparse is None or not self.groups:
+        if self.sparse is None:
             return []
         start, target, weight = self.sparse.start, self.sparse.target, self.sparse.weight
-        neurons, problems = int(self.sizes.clip(0).sum()), []
+        neurons, problems = self.neurons, []
+        if not (_whole(start) and _whole(target)):
+            return [f"sparse: start, target: expected whole numbers, got {start.dtype} and {target.dtype}"]
+        start = start.astype(np.int64)  # unsigned numbers have no negative difference
         rising = len(start) == neurons + 1 and start[0] == 0 and bool((np.diff(start) >= 0).all())
         if not rising or int(start[-1]) != len(target):
             problems.append(
-                f"sparse: start: expected {neurons + 1} rising numbers from 0 to {len(target)} (neurons + 1, synapses), "
-                f"got {len(start)} from {start[0] if len(start) else '-'} to {start[-1] if len(start) else '-'}"
+                f"sparse: start: expected {neurons + 1} rising numbers from 0 to {len(target)} (neurons + 1, "
+                f"synapses), got {len(start)} from {start[0] if len(start) else '-'} "
+                f"to {start[-1] if len(start) else '-'}"
             )
         if weight.shape != target.shape or weight.dtype != np.int16:
-            problems.append(
-                f"sparse: weight: expected int16[{len(target)}], got {weight.dtype}{list(weight.shape)}"
-            )
+            problems.append(f"sparse: weight: expected int16[{len(target)}], got {weight.dtype}{list(weight.shape)}")
         if len(target) and not (0 <= int(target.min()) and int(target.max()) < neurons):
             problems.append(
                 f"sparse: target: expected neurons 0 to {neurons - 1}, got {int(target.min())} to {int(target.max())}"

@@ -91,7 +91,8 @@ class Synapse(Section):
             (
                 self.sparse is None or self.sparse_per_word > 0,
                 ("sparse", "index_bits"),
-                f"expected weight_bits = {bits} and an index in a word of {word} bits, got {self.sparse}",
+                f"expected at most {word - bits} (a weight and its index lie in one word of {word} bits),"
+                f" got {self.sparse.index_bits if self.sparse else 'nothing'}",
             ),
             (word % bits == 0, ("word_bits",), f"expected a multiple of weight_bits = {bits}, got {word}"),
             (
@@ -209,7 +210,14 @@ class Core(Section):
         neuron_bits = neuron.membrane_bits + learning.history_bits.bit_length()
         neuron_bits += history + 2 + 1 + learning.error_bits if learns else 0
         least = synapse.weight_bits
+        index_bits = (neuron.entries - 1).bit_length()
         require(
+            (
+                synapse.sparse is None or synapse.sparse.index_bits >= index_bits,
+                ("synapse", "sparse", "index_bits"),
+                f"expected at least {index_bits} to tell the {neuron.entries} neurons of a core apart,"
+                f" got {synapse.sparse.index_bits if synapse.sparse else 'nothing'}",
+            ),
             (
                 self.axon.entry_bits >= axon_bits,
                 ("axon", "entry_bits"),

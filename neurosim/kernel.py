@@ -16,7 +16,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.cpython.unsafe.numbers import trailing_zeros as _trailing_zeros
+from numba.cpython.unsafe.numbers import trailing_zeros
 from platformdirs import user_cache_dir
 
 __all__ = [
@@ -157,7 +157,10 @@ def draw32(key: int, counter: int) -> np.uint32:
     return np.uint32(x ^ (x >> np.uint32(15)))
 
 
-def _first_bit(word: int) -> int:
+_trailing_zeros: Any = trailing_zeros  # an intrinsic: what its declaration says is not how it is called
+
+
+def _first_bit(word: int) -> np.int64:
     """Number of the lowest set bit of a non-zero 64-bit word."""
     return np.int64(_trailing_zeros(np.uint64(word)))
 
@@ -169,4 +172,4 @@ def _first_bit_plain(word: int) -> int:
 
 
 # One instruction of the processor, which numba has only in a module that it calls unsafe (it knows no Python form).
-first_bit = _first_bit_plain if _config.DISABLE_JIT else kernel(_first_bit)
+first_bit: Callable[..., Any] = _first_bit_plain if _config.DISABLE_JIT else kernel(_first_bit)

@@ -86,7 +86,8 @@ class Noc(Section):
             (
                 self.link.interval_cycles <= shortest + 2,
                 ("link", "interval_cycles"),
-                f"expected at most {shortest + 2} (a hop: latency and 2 for the router), got {self.link.interval_cycles}",
+                f"expected at most {shortest + 2} (a hop: the shortest latency and 2 for the router),"
+                f" got {self.link.interval_cycles}",
             )
         )
         for index, (one, other) in enumerate(self.dead_links):

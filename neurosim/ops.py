@@ -7,7 +7,20 @@ A memory op also names its memory, whose size and width set the energy of one ac
 from enum import IntEnum
 from typing import NamedTuple
 
-__all__ = ["CAUSES", "FLIT_OPS", "LINK_OPS", "OPS", "PHASES", "UNITS", "Cause", "Op", "Phase", "Unit", "describe", "unit_of"]
+__all__ = [
+    "CAUSES",
+    "FLIT_OPS",
+    "LINK_OPS",
+    "OPS",
+    "PHASES",
+    "UNITS",
+    "Cause",
+    "Op",
+    "Phase",
+    "Unit",
+    "describe",
+    "unit_of",
+]
 
 
 class Phase(IntEnum):

@@ -273,7 +273,7 @@ def _bottleneck(run: Run, chip: Chip) -> dict[str, Any]:
 def _community(run: Run, energy: pd.DataFrame, synapses: int) -> dict[str, float | None]:
     """What the usual formula would say: FP32 additions and multiply-adds only, no memory, no network."""
     ops = run.counts.sum(axis=(0, 1)) / run.samples
-    additions = float(ops[Op.SYNAPSE_ADD] + ops[Op.CREDIT_ADD] + ops[Op.ERROR_ADD])
+    additions = float(ops[Op.SYNAPSE_ADD] + ops[Op.SPARSE_ADD] + ops[Op.CREDIT_ADD] + ops[Op.ERROR_ADD])
     products = float(ops[Op.ERROR_MAC] + ops[Op.WEIGHT_UPDATE])
     spiking = (additions * _ADD_PJ + products * _MAC_PJ) / 1000
     dense = synapses * _MAC_PJ / 1000

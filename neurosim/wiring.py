@@ -10,7 +10,7 @@ from neurosim.connectome import SCRIPTED, Connectome, Sparse
 from neurosim.engine.contract import ceil_div, row_cycles
 from neurosim.errors import PlacementError
 from neurosim.fabric import Blocks, Fabric, Fan, Rows
-from neurosim.image import Hardware, Ints, Kinds, Program, Slices
+from neurosim.image import Ints, Kinds, Program, Slices
 from neurosim.kernel import kernel
 from neurosim.neuron import load_neuron
 from neurosim.ops import Op, Phase
@@ -51,7 +51,7 @@ def place_connectome(connectome: Connectome, chip: Chip, core: NDArray[np.intege
     longest = int(segments.size.max(initial=0))
     blocks = [block.weight.size for block in connectome.dense]
     routers = len(np.unique(cores // chip.noc.cores_per_router))
-    kinds = [group.neuron for group in connectome.groups if group.neuron != SCRIPTED]
+    kinds, none = [group.neuron for group in connectome.groups if group.neuron != SCRIPTED], np.zeros(0, np.int64)
     offsets = np.concatenate([[0], np.cumsum(blocks)]).astype(np.int64)
     return Fabric(
         name=f"{connectome.name} on {chip.name}",
@@ -60,7 +60,7 @@ def place_connectome(connectome: Connectome, chip: Chip, core: NDArray[np.intege
         slices=slices,
         ports=np.concatenate(sets),
         kinds=_kinds(connectome, chip, counts),
-        program=Program(*(np.zeros(0, np.int64) for _ in range(6)), readout_set=chip.cores),
+        program=Program(none, none, none, none, none, none, readout_set=chip.cores),
         neuron=load_neuron(kinds[0] if kinds else "integrate_fire"),
         core=cores,
         scripted=np.array([group.neuron == SCRIPTED for group in connectome.groups], np.int64),
@@ -149,21 +149,23 @@ def _fan(
     connectome: Connectome, chip: Chip, slices: Slices, counts: Ints, ways: Ways, sets: list[NDArray[np.uint8]]
 ) -> Fan:
     """Destination sets of all slices for every dense projection: one for each core, or one multicast set."""
-    number, ptr, block_of, set_ptr, targets = len(sets[0]), [0], [], [0], []
+    ptr, block_of, set_ptr, targets = [0], [], [0], []
+    known: dict[tuple[int, int], list[int]] = {}  # of a core and a projection: slices of one core share their sets
     for core, group in zip(slices.core.tolist(), slices.population.tolist(), strict=True):
         for k, block in enumerate(connectome.dense):
             if block.pre != group:
                 continue
-            homes = np.flatnonzero(counts[block.post]).tolist()
-            tree = np.zeros((1, chip.noc.routers), np.uint8)
-            for home in homes:
-                ways.mark(tree[0], core, home)
-            if chip.noc.multicast and len(homes) > 1:
-                sets.append(tree)
-                homes = [number]
-                number += 1
+            if (core, k) not in known:
+                homes = np.flatnonzero(counts[block.post]).tolist()
+                tree = np.zeros((1, chip.noc.routers), np.uint8)
+                for home in homes:
+                    ways.mark(tree[0], core, home)
+                known[core, k] = homes
+                if chip.noc.multicast and len(homes) > 1:
+                    known[core, k] = [sum(len(part) for part in sets)]
+                    sets.append(tree)
             block_of.append(k)
-            targets.extend(homes)
+            targets.extend(known[core, k])
             set_ptr.append(len(targets))
         ptr.append(len(block_of))
     return Fan(*(np.array(column, np.int64) for column in (ptr, block_of, set_ptr, targets)))
@@ -260,7 +262,7 @@ def _check(connectome: Connectome, chip: Chip, core: NDArray[np.int32], counts: 
     """Everything that is too large for a core. Raises PlacementError."""
     unit, cores = chip.core.synapse, chip.cores
     if len(segments.pre) and unit.sparse is None:
-        raise PlacementError(f"sparse synapses: {chip.name} has no core.synapse.sparse section: it takes dense rows only")
+        raise PlacementError(f"sparse synapses: {chip.name} has no section core.synapse.sparse: dense rows only")
     words, axons, routes = (np.zeros(cores, np.int64) for _ in range(3))
     for block in connectome.dense:
         rows = connectome.groups[block.pre].size

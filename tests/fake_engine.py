@@ -32,7 +32,7 @@ def simulate(image: Image, state: State, batch: Batch, engine: str = "compiled",
 
 def empty(image: Image) -> Run:
     """A run of no samples."""
-    outputs, cores = int(image.sizes[-1]), image.hardware.cores
+    outputs, hardware = int(image.sizes[-1]), image.hardware
     return Run(
         samples=0,
         counts=np.zeros((len(Phase), image.nodes, len(Op)), np.int64),
@@ -44,7 +44,7 @@ def empty(image: Image) -> Run:
         output_membrane=np.zeros((0, outputs), np.int64),
         spikes=np.zeros(len(image.sizes), np.int64),
         sample_cycles=np.zeros(0, np.int64),
-        links=np.zeros((cores, 5), np.int64),
+        links=np.zeros((hardware.routers, hardware.radix), np.int64),
     )
 
 
@@ -77,7 +77,7 @@ def _sample(image: Image, state: State, batch: Batch, i: int) -> Run:
         low, high = image.weight_limits
         changed = state.weights[touched].astype(np.int64) + rng.integers(-9, 10, 5)
         state.weights[touched] = np.clip(changed, low, high)
-    state.pointers[:] = (state.pointers + rng.integers(0, 5, state.pointers.shape)) % 5
+    state.pointers[:] = (state.pointers + rng.integers(0, 5, state.pointers.shape)) % image.hardware.radix
     state.cycle += int(phase_cycles.sum())
     return Run(
         samples=1,

@@ -36,11 +36,111 @@ def edited(text: str, key: str, value: str) -> tuple[str, int]:
     raise AssertionError(f"no key {key}")
 
 
-@pytest.mark.parametrize(("name", "cores"), [("mesh16", 16), ("mesh64", 64), ("tiny", 2)])
+@pytest.mark.parametrize(("name", "cores"), [("loihi", 128), ("mesh16", 16), ("mesh64", 64), ("tiny", 2)])
 def test_shipped_chips_load(name: str, cores: int) -> None:
     chip = load_chip(name)
     assert (chip.name, chip.cores, chip.quality) == (name, cores, "estimated")
-    assert chip.core.learning.circuits == ("desire_bp",)
+    assert chip.core.learning.circuits == (() if name == "loihi" else ("desire_bp",))
+
+
+def test_loihi_has_the_times_of_its_description_in_tenths_of_a_nanosecond() -> None:
+    chip = load_chip("loihi")
+    core, noc = chip.core, chip.noc
+    assert (chip.clock_mhz, noc.routers, noc.cores_per_router) == (10_000, 32, 4)
+    assert core.soma.cycles_per_neuron == 60 + 37 and core.soma.cycles_per_spike == 300
+    assert core.synapse.lane_cycles == 38 and core.synapse.sparse is not None and core.synapse.sparse.lane_cycles == 47
+    assert (core.axon.lookup_cycles, core.packetiser.cycles_per_packet) == (160, 51)
+    assert noc.link.latency_cycles + 2 == 41 and noc.slowest_link + 2 == 65  # a hop
+    for routers, cycles in ((1, 6000), (2, 10_000), (3, 10_000), (4, 14_000), (28, 14_000), (29, 18_000), (32, 18_000)):
+        assert chip.sync.latency(routers) == cycles
+
+
+def test_the_barrier_of_a_table_is_the_last_entry_reached() -> None:
+    sync = load_chip("tiny", ["sync.latency_by_routers=[[2, 20], [5, 10]]"]).sync
+    assert [sync.latency(routers) for routers in (0, 1, 2, 4, 5, 99)] == [16, 16, 20, 20, 10, 10]
+    assert load_chip("tiny").sync.latency(7) == 16
+
+
+def test_cores_are_counted_at_their_routers() -> None:
+    chip = load_chip("mesh16", ["noc.cores_per_router=3"])
+    assert (chip.noc.routers, chip.cores) == (16, 48)
+    assert load_chip("tiny").noc.slowest_link == 1
+    assert load_chip("tiny", ["noc.link.vertical_latency_cycles=4"]).noc.slowest_link == 4
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "message"),
+    [
+        (["noc.cores_per_router=5"], "noc.cores_per_router", "expected a whole number from 1 to 4, got 5"),
+        (["noc.link.vertical_latency_cycles=0"], "noc.link.vertical_latency_cycles", "expected a whole number of at"),
+        (["noc.link.interval_cycles=0"], "noc.link.interval_cycles", "expected a whole number of at least 1, got 0"),
+        (
+            ["noc.link.interval_cycles=4"],
+            "noc.link.interval_cycles",
+            "expected at most 3 (a hop: the shortest latency and 2 for the router), got 4",
+        ),
+        (
+            ["noc.link.interval_cycles=5", "noc.link.latency_cycles=9", "noc.link.vertical_latency_cycles=2"],
+            "noc.link.interval_cycles",
+            "expected at most 4 (a hop: the shortest latency and 2 for the router), got 5",
+        ),
+        (
+            ["noc.header_bits=4", "noc.columns=4", "noc.cores_per_router=4"],
+            "noc.header_bits",
+            "expected at least 5 to tell 17 nodes apart, got 4",
+        ),
+        (
+            ["noc.dead_links=[[1, 2]]", "noc.cores_per_router=2"],
+            "noc.dead_links.0",
+            "expected two neighbours of the 2 x 1 mesh, got [1, 2]",
+        ),
+        (["host.router=2", "noc.cores_per_router=4"], "host.router", "expected a router at the west edge (one of 0)"),
+        (
+            ["noc.link.vertical_latency_cycles=20"],
+            "sync.latency_cycles",
+            "expected at least 22 (link.vertical_latency_cycles + 2 + router.credit_cycles: all credits are home",
+        ),
+        (
+            ["sync.latency_by_routers=[[1, 20], [2, 2]]"],
+            "sync.latency_by_routers",
+            "expected at least 3 (link.latency_cycles + 2 + router.credit_cycles: all credits are home before the",
+        ),
+        (["sync.latency_by_routers=[[2, 20], [2, 30]]"], "sync.latency_by_routers", "expected rising numbers of rou"),
+        (["sync.latency_by_routers=[[1, 0]]"], "sync.latency_by_routers.0.1", "expected a whole number of at least 1"),
+        (["sync.latency_by_routers=[[1]]"], "sync.latency_by_routers.0", "expected"),
+        (
+            ["sync.mode=tick", "sync.period_cycles=99", "sync.latency_by_routers=[[1, 20]]"],
+            "sync.latency_by_routers",
+            "expected no table with mode tick, got one",
+        ),
+        (["core.soma.cycles_per_input=0"], "core.soma.cycles_per_input", "expected a whole number of at least 1, got"),
+        (["core.soma.cycles_per_spike=-1"], "core.soma.cycles_per_spike", "expected a whole number of at least 0, got"),
+        (["core.synapse.lane_cycles=0"], "core.synapse.lane_cycles", "expected a whole number of at least 1, got 0"),
+        (
+            ["core.synapse.sparse={index_bits: 49, lane_cycles: 1}"],
+            "core.synapse.sparse.index_bits",
+            "expected at most 48 (a weight and its index lie in one word of 64 bits), got 49",
+        ),
+        (
+            ["core.synapse.sparse={index_bits: 9, lane_cycles: 1}"],
+            "core.synapse.sparse.index_bits",
+            "expected at least 10 to tell the 1024 neurons of a core apart, got 9",
+        ),
+        (["core.synapse.sparse={index_bits: 10}"], "core.synapse.sparse.lane_cycles", "expected a whole number of at"),
+    ],
+)
+def test_what_larger_machines_need(overrides: list[str], key: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_chip("tiny", overrides)
+    lines = str(caught.value).splitlines()
+    assert any(f": {key}" in line and f": {message}" in line for line in lines), lines
+
+
+def test_words_of_sparse_rows() -> None:
+    assert load_chip("tiny").core.synapse.sparse_per_word == 0
+    for bits, number in ((10, 2), (16, 2), (17, 1), (48, 1)):
+        chip = load_chip("tiny", [f"core.synapse.sparse={{index_bits: {bits}, lane_cycles: 1}}"])
+        assert chip.core.synapse.sparse_per_word == number
 
 
 def test_mesh64_has_the_core_of_mesh16() -> None:
@@ -57,8 +157,9 @@ def test_geometry_of_the_memories() -> None:
     assert memories["route"] == (4096, 32, 1)
 
 
-def test_a_chip_survives_being_written_and_read(tmp_path: Path) -> None:
-    chip = load_chip("mesh16", ["noc.dead_links=[[0, 1], [5, 9]]", "clock_mhz=1e2"])
+@pytest.mark.parametrize("name", ["mesh16", "loihi"])
+def test_a_chip_survives_being_written_and_read(tmp_path: Path, name: str) -> None:
+    chip = load_chip(name, ["noc.dead_links=[[0, 1], [5, 6]]", "clock_mhz=1e2"])
     path = tmp_path / "chip.yaml"
     path.write_text(yamlio.dump(chip.model_dump(mode="json")))
     assert load_chip(path) == chip

@@ -219,6 +219,29 @@ def test_verify_says_identical_or_where_not(monkeypatch: pytest.MonkeyPatch) -> 
     assert invoke("verify", "tiny", "--network", "16-4").exit_code == 2
 
 
+def test_verify_names_the_shipped_chips_that_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurosim.engine.verify.verify", lambda image, state, batch: None)
+    result = invoke("verify", "--network", "784-16-10")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0] == "loihi: left out: it has no learning circuit (core.learning.circuits)"
+    assert [line.split()[2] for line in result.stdout.splitlines()[1:]] == ["mesh16,", "mesh64,", "tiny,"]
+
+
+def test_a_chip_without_a_learning_circuit_says_so_and_infers(tmp_path: Path) -> None:
+    checked = invoke("check", "loihi", "loihi14sim")
+    assert checked.exit_code == 0, checked.output
+    assert "valid, 128 cores at 32 routers, 10000 MHz" in checked.stdout and "125 cores are empty" in checked.stdout
+    small = ["--network", "784-16-10"]
+    for command in (["place", "--chip", "loihi"], ["verify", "loihi"], ["run", "--chip", "loihi", "--train", "10"]):
+        result = invoke(*command, *small)
+        assert (result.exit_code, "Traceback" in result.output) == (2, False), result.output
+        assert "rule 'desire_bp' needs its circuit on the core; core.learning.circuits has: none" in result.stderr
+    np.savez(tmp_path / "w.npz", W1=np.zeros((16, 784)), W2=np.zeros((10, 16)))
+    infers = invoke("run", "--chip", "loihi", *small, "--test", "4", "--weights", "w.npz", "--freeze", "--out", "f")
+    assert infers.exit_code == 0, infers.output
+    assert read_summary(tmp_path / "f")["costs"] == "loihi14sim"
+
+
 def test_replay_counts_the_identical_cases(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cases = [Verdict("o01", True, ""), Verdict("o16", None, "needs two channels")]
     monkeypatch.setattr("neurosim.replay.replay_paths", lambda paths, engine: iter(cases))

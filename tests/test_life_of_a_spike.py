@@ -129,7 +129,7 @@ def test_stop_1_the_host_sends_the_pixels(story: Story) -> None:
     # The packetiser takes 1 cycle; then a flit a cycle.
     assert story.events("inject", "load") == [(53, HOST, 0, 0, LOAD_4), (54, HOST, 0, 1, LOAD_4)]
     # The host sits on the west port of router 0 and core 0 on its local port: no hop, 5 cycles.
-    cross = 5 * WEST + LOCAL
+    cross = 8 * WEST + LOCAL
     assert story.events("cross", "load") == [(55, 0, cross, HOST, 0), (56, 0, cross, HOST, 1)]
     assert story.events("arrive", "load") == [(58, 0, HOST, 0, 0), (59, 0, HOST, 0, 1)]
     # The first flit takes the axon unit 1 cycle; the tail takes one for each value that is written: 59 + 4 =
@@ -172,8 +172,8 @@ def test_stop_4_the_routers_take_three_cycles_a_hop(story: Story) -> None:
     # once. One cycle of switch, link latency 1, one cycle of wire: at router 1 in 138, from the west to the
     # local port.
     assert story.events("cross", "slot 2") == [
-        (135, 0, 5 * LOCAL + EAST, 0, 0),
-        (138, 1, 5 * WEST + LOCAL, 0, 0),
+        (135, 0, 8 * LOCAL + EAST, 0, 0),
+        (138, 1, 8 * WEST + LOCAL, 0, 0),
     ]
     # Three more cycles to the core: 133 + 5 + 3 x 1 hop = 141.
     assert story.events("arrive", "slot 2") == [(133 + 5 + 3 * 1, 1, 0, 0, 0)]
@@ -209,7 +209,7 @@ def test_stop_6_neurons_fire_one_step_later_each(story: Story) -> None:
     # core, through its router alone, no hop: 167 + 5 = 172.
     assert story.events("emit", "slot 3") == [(166, 1, 0, SPIKE_OF_HIDDEN, 0)]
     assert story.events("inject", "slot 3") == [(167, 1, 0, 0, SPIKE_OF_HIDDEN)]
-    assert story.events("cross", "slot 3") == [(169, 1, 5 * LOCAL + LOCAL, 1, 0)]
+    assert story.events("cross", "slot 3") == [(169, 1, 8 * LOCAL + LOCAL, 1, 0)]
     assert story.events("arrive", "slot 3") == [(172, 1, 1, 0, 0)]
     # Row from 173 to 174, sums at 176, 15 cycles after 161.
     assert story.events("synapse", "slot 3") == [(173, 1, 1, 0, 0)]

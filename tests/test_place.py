@@ -67,6 +67,22 @@ def test_rows_of_their_own_as_long_as_there_are_enough() -> None:
     assert homes(chip, [16]) == [list(range(16))]
 
 
+def test_cores_of_one_router_lie_side_by_side() -> None:
+    chip = load_chip("loihi")
+    order = snake(chip)
+    assert order[28:36] == [28, 29, 30, 31, 60, 61, 62, 63]  # router 7, then router 15 above it
+    assert sorted(order) == list(range(128))
+    assert homes(chip, [1, 5, 1]) == [[0], [32, 33, 34, 35, 36], [64]]  # a row of 8 routers has 32 cores
+    routers = [core // 4 for core in order]
+    assert all(a == b or chip.noc.adjacent(a, b) for a, b in zip(routers[:-1], routers[1:], strict=True))
+
+
+def test_the_barrier_follows_the_routers_in_use_and_the_hosts() -> None:
+    table = "sync.latency_by_routers=[[1, 20], [3, 30], [4, 40]]"
+    for router, barrier in ((0, 30), (4, 30), (12, 40)):  # cores 0, 4 and 8 are in use
+        assert put(DEFAULT, "mesh16", table, f"host.router={router}").hardware.barrier == barrier
+
+
 @given(st.lists(st.integers(1, 120), min_size=2, max_size=5), st.data())
 def test_every_neuron_lies_on_exactly_one_core_that_has_room(sizes: list[int], data: st.DataObject) -> None:
     chip = load_chip(
@@ -342,7 +358,7 @@ def test_the_first_sets_lead_from_anywhere_to_one_node(chip: str) -> None:
 def test_dead_links_on_a_way_are_named() -> None:
     with pytest.raises(
         PlacementError,
-        match="xy routing from core 0 to core 4 needs the link 0-4, which noc.dead_links declares dead",
+        match="xy routing from the host to core 4 needs the link 0-4, which noc.dead_links declares dead",
     ):
         put(DEFAULT, "mesh16", "noc.dead_links=[[0, 4]]")
     put(DEFAULT, "mesh16", "noc.dead_links=[[12, 13]]")
@@ -393,7 +409,7 @@ def test_exactly_the_dead_links_on_a_way_are_refused(sizes: tuple[int, ...], rou
 
 def test_a_link_that_carries_nothing_but_learning_rates_counts() -> None:
     """From the host at router 12 to core 5: over 13 and 9, where neither pixels nor spikes pass."""
-    with pytest.raises(PlacementError, match="from core 12 to core 5 needs the link 12-13"):
+    with pytest.raises(PlacementError, match="from the host to core 5 needs the link 12-13"):
         put(DEFAULT, "mesh16", HALF, "host.router=12", "noc.dead_links=[[12, 13]]")
 
 

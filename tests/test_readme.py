@@ -12,6 +12,7 @@ from click.testing import CliRunner
 import neurosim as ns
 from neurosim.cli import main
 from neurosim.engine.verify import verify
+from neurosim.fabric import Fabric
 from neurosim.learning import desire_bp
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +38,16 @@ def test_the_python_lines_run(capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(small, "README.md", "exec"), {})
     shown = capsys.readouterr().out
     assert re.match(r"\d+\.\d% right\n\{'low': ", shown)
+
+
+def test_the_lines_about_a_connectome_run(capsys: pytest.CaptureFixture[str]) -> None:
+    code = blocks("python")[1]
+    names: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert re.fullmatch(r"\[ 500 +\d+\] spikes of each group\n[\d.]+ us a step\n", capsys.readouterr().out)
+    fabric, raster = names["fabric"], names["raster"]
+    assert isinstance(fabric, Fabric) and isinstance(raster, ns.Raster)
+    assert verify(fabric, fabric.new_state(), raster.part(0, 2)) is None
 
 
 def test_the_python_lines_fit_the_default_chip() -> None:

@@ -1,11 +1,11 @@
-"""Batches: what is refused before an engine sees it."""
+"""Batches and rasters: what is refused before an engine sees it."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from neurosim.stimulus import Batch
+from neurosim.stimulus import Batch, Raster
 
 
 def batch(**changes: Any) -> Batch:
@@ -40,3 +40,44 @@ def test_what_is_right_is_taken() -> None:
 def test_what_is_wrong_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         batch(**changes)
+
+
+def raster(start: list[int], neuron: list[int]) -> Raster:
+    return Raster(np.array(start, np.int64), np.array(neuron, np.int64))
+
+
+def test_a_raster_lists_the_spikes_of_each_step() -> None:
+    found = raster([0, 2, 2, 3], [1, 4, 0])
+    assert found.steps == 3
+    assert (found.part(0, 1).start.tolist(), found.part(0, 1).neuron.tolist()) == ([0, 2], [1, 4])
+    assert (found.part(1, 3).start.tolist(), found.part(1, 3).neuron.tolist()) == ([0, 0, 1], [0])
+    assert found.part(1, 1).steps == 0
+    silent = Raster.silent(5)
+    assert (silent.steps, len(silent.neuron)) == (5, 0)
+    assert raster([0], []).steps == 0
+    assert raster([0, 1, 2, 3], [5, 5, 5]).steps == 3  # the same neuron, step after step
+
+
+@pytest.mark.parametrize(
+    ("start", "neuron", "message"),
+    [
+        ([], [], "start: expected numbers from 0 to 0"),
+        ([1, 2], [3, 4], "start: expected numbers from 0 to 2"),
+        ([0, 1], [3, 4], "start: expected numbers from 0 to 2"),
+        ([0, 3, 2, 4], [1, 2, 3, 4], "start: expected rising numbers"),
+        ([0, 2], [4, 1], "neuron: expected rising numbers of at least 0 within each step"),
+        ([0, 2], [1, 1], "neuron: expected rising numbers of at least 0 within each step"),
+        ([0, 2, 3], [1, 0, 2], "neuron: expected rising numbers of at least 0 within each step"),
+        ([0, 1], [-1], "neuron: expected rising numbers of at least 0 within each step"),
+    ],
+)
+def test_a_wrong_raster_is_refused(start: list[int], neuron: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        raster(start, neuron)
+
+
+def test_a_raster_of_other_numbers_is_refused() -> None:
+    with pytest.raises(ValueError, match="raster: expected int64, got int64 and int32"):
+        Raster(np.array([0, 1]), np.array([3], np.int32))
+    with pytest.raises(ValueError, match="start: expected numbers from 0 to 1"):
+        Raster(np.array([[0], [1]]), np.array([3]))

@@ -32,7 +32,7 @@ def bottleneck(cycles: Ints, phase_cycles: Ints, steps: Ints, chip: Chip) -> tup
     cycles: int64[phases, nodes, units, causes].  phase_cycles, steps: int64[phases].
     Among equals the lowest node and then the first unit is named.
     """
-    rows = []
+    rows, latency = [], chip.sync.latency(_routers(cycles, chip))
     for phase in Phase:
         length = int(phase_cycles[phase])
         if length == 0:
@@ -42,18 +42,29 @@ def bottleneck(cycles: Ints, phase_cycles: Ints, steps: Ints, chip: Chip) -> tup
         unit = Unit(number)
         share = float(work[node, unit]) / length
         conflict = float(cycles[phase, node, unit, Cause.CONFLICT]) / length
-        barrier = min(1.0, float(steps[phase]) * chip.sync.latency_cycles / length)
-        resource = _resource(chip, node, unit, share, conflict, barrier)
+        barrier = min(1.0, float(steps[phase]) * latency / length)
+        resource = _resource(chip, node, unit, share, conflict, barrier, latency)
         rows.append(Bottleneck(PHASES[phase], node, UNITS[unit], share, conflict, barrier, resource))
     return tuple(rows)
 
 
-def _resource(chip: Chip, node: int, unit: Unit, share: float, conflict: float, barrier: float) -> str:
+def _routers(cycles: Ints, chip: Chip) -> int:
+    """Routers in use: those of cores with neurons, which sweep in every run, and the host's if the host sends."""
+    swept = cycles[:, :, Unit.SOMA, Cause.BUSY].sum(axis=0)[: chip.cores]
+    used = set((np.flatnonzero(swept) // chip.noc.cores_per_router).tolist())
+    if cycles[:, chip.cores, Unit.HOST, Cause.BUSY].any():
+        used.add(chip.host.router)
+    return len(used)
+
+
+def _resource(
+    chip: Chip, node: int, unit: Unit, share: float, conflict: float, barrier: float, latency: int
+) -> str:
     """The limiting resource in words."""
     if barrier > share:
         if chip.sync.mode == "tick":
             return f"the tick: steps are shorter than its {chip.sync.period_cycles} cycles"
-        return f"the barrier: {chip.sync.latency_cycles} cycles at the end of every step"
+        return f"the barrier: {latency} cycles at the end of every step"
     place = "the host" if node == chip.cores else f"core {node}"
     if share < _LOW:
         name = UNITS[unit].replace("_", " ")
@@ -66,11 +77,12 @@ def _resource(chip: Chip, node: int, unit: Unit, share: float, conflict: float, 
 def _service(chip: Chip, unit: Unit) -> str:
     core = chip.core
     if unit is Unit.SYNAPSE:
-        return _row_limit(chip, "the synapse unit", core.synapse.lanes)
+        return _row_limit(chip, "the synapse unit", core.synapse.lanes, core.synapse.lane_cycles)
     if unit is Unit.LEARNING:
-        return _row_limit(chip, "the learning unit", core.learning.lanes)
+        return _row_limit(chip, "the learning unit", core.learning.lanes, 1)
     if unit is Unit.SOMA:
-        return f"the soma sweep ({core.soma.cycles_per_neuron} cycles a neuron)"
+        spikes = f", {core.soma.cycles_per_spike} more for a spike" if core.soma.cycles_per_spike else ""
+        return f"the soma sweep ({core.soma.cycles_per_neuron} cycles a neuron{spikes})"
     if unit is Unit.AXON:
         return f"the axon unit ({core.axon.lookup_cycles} cycles a packet)"
     if unit is Unit.PACKETISER:
@@ -79,14 +91,16 @@ def _service(chip: Chip, unit: Unit) -> str:
         return "the injection port (one flit a cycle)"
     if unit is Unit.HOST:
         return f"the host link ({chip.host.cycles_per_flit} cycles a flit)"
-    direction = UNITS[unit].removeprefix("router_")
-    return f"the {direction} input of the router (one flit a cycle)"
+    direction, interval = UNITS[unit].removeprefix("router_"), chip.noc.link.interval_cycles
+    often = "one flit a cycle" if unit is Unit.ROUTER_LOCAL or interval == 1 else f"one flit in {interval} cycles"
+    return f"the {direction} input of the router ({often})"
 
 
-def _row_limit(chip: Chip, name: str, lanes: int) -> str:
+def _row_limit(chip: Chip, name: str, lanes: int, lane_cycles: int) -> str:
     """What sets the length of a row: the words that the memory gives in a cycle, or the lanes."""
     synapse = chip.core.synapse
     words = synapse.banks * synapse.ports
-    if words * synapse.weights_per_word < lanes:
+    if words * synapse.weights_per_word * lane_cycles < lanes:
         return f"the synapse memory ({words} words a cycle) behind {name}"
-    return f"the {lanes} lanes of {name}"
+    often = f" ({lane_cycles} cycles a synapse)" if lane_cycles > 1 else ""
+    return f"the {'lane' if lanes == 1 else f'{lanes} lanes'} of {name}{often}"

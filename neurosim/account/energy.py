@@ -79,12 +79,13 @@ def _times(band: Band, factor: float) -> Band:
 
 
 def power(chip: Chip, costs: CostTable) -> Floats:
-    """float64[3, nodes]: static power in microwatts; each core has its router, the host has none."""
+    """float64[3, nodes]: static power in microwatts; a router counts with its first core, the host has nothing."""
     kib = sum(memory.capacity_bits for memory in chip.core.memories().values()) / 8192
     static = costs.static
-    core = np.add(static.core_logic.band, static.router.band) + kib * np.array(static.sram_kib.band)
+    core = np.array(static.core_logic.band) + kib * np.array(static.sram_kib.band)
     result = np.zeros((3, chip.cores + 1))
     result[:, : chip.cores] = core[:, None]
+    result[:, : chip.cores : chip.noc.cores_per_router] += np.array(static.router.band)[:, None]
     return result
 
 

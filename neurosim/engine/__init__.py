@@ -54,7 +54,8 @@ def _present(image: Image, state: State, batch: Batch, engine: str, record: bool
 
 def _play(fabric: Fabric, state: FabricState, raster: Raster, engine: str, record: bool) -> Run:
     scripted = np.repeat(fabric.scripted, fabric.sizes)
-    outside = raster.neuron[(raster.neuron >= len(scripted)) | (scripted[np.minimum(raster.neuron, len(scripted) - 1)] == 0)]
+    known = np.minimum(raster.neuron, len(scripted) - 1)
+    outside = raster.neuron[(raster.neuron >= len(scripted)) | (scripted[known] == 0)]
     if len(outside):
         raise ConfigError(f"raster.neuron: expected scripted neurons, got {outside[0]}")
     if engine == "compiled":

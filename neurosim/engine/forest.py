@@ -164,7 +164,8 @@ def ways_of(fabric: Fabric) -> list[tuple[list[int], Ints, Ints]]:
 
 
 @kernel
-def direct(start: Ints, target: NDArray[np.uint32], tree: Ints, core: NDArray[np.int32], seen: NDArray[np.uint8]) -> None:
+def direct(start: Ints, target: NDArray[np.uint32], tree: Ints, core: NDArray[np.int32],
+           seen: NDArray[np.uint8]) -> None:  # fmt: skip
     """seen[a, b] = 1 if a neuron on core a sends packets of its own to core b."""
     for j in range(start.shape[0] - 1):
         if tree[j] < 0:

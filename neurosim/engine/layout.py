@@ -108,7 +108,7 @@ _PACKET = (
     ("release", np.int32),  # scripted traffic only
 )
 _ROW = (("node", np.int32), ("cycles", np.int32))
-_EMISSION = ("position", "packets", "before", "more")  # item; first packet; extra cycles of items before it, and its own
+_EMISSION = ("position", "packets", "before", "more")  # item, first packet, extra cycles: of earlier items, its own
 _RINGS = (
     "credit_at",
     "row_at",
@@ -232,7 +232,10 @@ def _wire(hw: Hardware, inputs: Any, outputs: Any, nodes: Any) -> None:
 def build_machine(
     image: Placed, pointers: Ints, cycle: int, room: tuple[int, int], log_rows: int, rows: int = 0
 ) -> Machine:
-    """An idle machine for an image or a fabric; `room`: most emissions and packets of a step; `rows`: entries of Machine.row."""
+    """An idle machine for an image or a fabric.
+
+    room: most emissions and packets of a step.  rows: entries of Machine.row.
+    """
     hw, nodes, kinds = image.hardware, image.nodes, image.kinds
     depths = (hw.axon_fifo, hw.synapse_queue, hw.spike_queue, hw.packet_queue, hw.buffer_flits)
     places = [1 << (depth - 1).bit_length() for depth in depths]

@@ -59,8 +59,8 @@ def bare_hardware(columns: int, rows: int, buffer_flits: int, *, link_cycles: in
     values = dict.fromkeys(Hardware._fields, 1)
     values.update(
         cores=columns * rows, columns=columns, rows=rows, buffer_flits=buffer_flits, axon_fifo=buffer_flits,
-        link_cycles=link_cycles, vertical_cycles=link_cycles, routing_cycles=routing_cycles, credit_cycles=credit_cycles,
-        two_stage=int(two_stage), host_router=0, tick_period=0, encoder=0, random_bits=0,
+        link_cycles=link_cycles, vertical_cycles=link_cycles, routing_cycles=routing_cycles,
+        credit_cycles=credit_cycles, two_stage=int(two_stage), host_router=0, tick_period=0, encoder=0, random_bits=0,
     )  # fmt: skip
     return Hardware(**values)
 

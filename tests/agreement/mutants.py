@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = 24  # per kind of traffic; most mutants fall at the first few
 CLOCK, ROUTER, TERMINAL = "reference/clock.py", "reference/router.py", "reference/terminal.py"
 CELLS, CHIP = "reference/cells.py", "reference/__init__.py"
+STEPPED_CELLS = "reference/stepped.py"
 NETWORK, FOREST, STEP, PHASED = "network.py", "forest.py", "step.py", "phased.py"
+SINGLES, LAYOUT, STEPPED = "singles.py", "layout.py", "stepped.py"
 
 
 class Mutant(NamedTuple):
@@ -65,18 +67,18 @@ MUTANTS = (
     Mutant("pointer moves without a grant", "the pointer moves only on a grant", ROUTER,
            "moved = self.grant(requests)\n",
            "moved = self.grant(requests)\n        for o in self.outputs.keys() - requests.keys():\n"
-           "            self.outputs[o].pointer = (self.outputs[o].pointer + 1) % 5\n"),
+           "            self.outputs[o].pointer = (self.outputs[o].pointer + 1) % self.radix\n"),
     Mutant("pointer stays on the winner", "the pointer moves to the input after the winner", ROUTER,
-           "output.pointer = (winner + 1) % 5", "output.pointer = winner"),
+           "output.pointer = (winner + 1) % self.radix", "output.pointer = winner"),
     Mutant("ties by port number", "round robin: first request at or after the pointer", ROUTER,
-           "(i - output.pointer) % 5", "i"),
+           "(i - output.pointer) % self.radix", "i"),
     Mutant("pointers reset at the barrier", "pointers survive the barrier", CHIP,
            "        start = int(self.env.now)\n        if sweeps:",
            "        start = int(self.env.now)\n        for router in self.routers:\n"
            "            for output in router.outputs.values():\n                output.pointer = 0\n"
            "        if sweeps:"),
     Mutant("link credit a cycle early", "credit due at L + 1 + credit_cycles", ROUTER,
-           "hw.link_cycles + 1 + hw.credit_cycles", "hw.link_cycles + hw.credit_cycles"),
+           "wire + 1 + hw.credit_cycles", "wire + hw.credit_cycles"),
     Mutant("local credit without its delay", "credit of a local output after 2 + credit_cycles", TERMINAL,
            "2 + hw.credit_cycles)", "2)"),
     Mutant("source credit a cycle early", "credit of a source after 2 cycles", TERMINAL,
@@ -85,7 +87,7 @@ MUTANTS = (
            "later(self.env, 2, DELIVER, give)",
            "later(self.env, 2 + self.image.hardware.credit_cycles, DELIVER, give)"),
     Mutant("link a cycle short", "a flit is due at t + 1 + L + 1", ROUTER,
-           "link_cycles + 2 if", "link_cycles + 1 if"),
+           "output.wire + 2 if", "output.wire + 1 if"),
     Mutant("next front at once", "the next front is visible in the next cycle", ROUTER,
            "port.front_from = self.now + 1", "port.front_from = self.now"),
     Mutant("routing delay for every flit", "routing_cycles delay heads only", ROUTER,
@@ -133,8 +135,8 @@ MUTANTS = (
            "if self.node < self.image.hardware.cores:",
            "if self.node < self.image.hardware.cores and number == 0:"),
     Mutant("reads counted when a flit has left", "counted at the moment of service", ROUTER,
-           "self.book.count(self.number, Op.BUFFER_READ)\n            if not self.inputs[i].todo:",
-           "if not self.inputs[i].todo:\n                self.book.count(self.number, Op.BUFFER_READ)"),
+           "self.book.count(self.place(i)[0], Op.BUFFER_READ)\n            if not self.inputs[i].todo:",
+           "if not self.inputs[i].todo:\n                self.book.count(self.place(i)[0], Op.BUFFER_READ)"),
     Mutant("bank waits counted as work", "every cycle has one cause", TERMINAL,
            "time.serve(self.now, item.cycles, item.conflict)", "time.serve(self.now, item.cycles)"),
     Mutant("waiting ports not blocked", "a front that did not cross was blocked", ROUTER,
@@ -153,26 +155,109 @@ MUTANTS = (
            "self.history[core, q][i] |= 1 << slot", "self.history[core, q][i] |= 2 << slot"),
     # The compiled engine
     Mutant("compiled: spike slot at once", "a freed slot is visible in the next cycle", NETWORK,
-           "& hw.take_mask)] + 1)", "& hw.take_mask)])"),
+           "& hw.take_mask))] + 1)", "& hw.take_mask))])"),
     Mutant("compiled: synapse slot at once", "a freed slot is visible in the next cycle", NETWORK,
-           "& hw.row_mask)] + 1)", "& hw.row_mask)])"),
+           "& hw.row_mask))] + 1)", "& hw.row_mask))])"),
     Mutant("compiled: source credit a cycle late", "credit of a source after 2 cycles", NETWORK,
            ".pop_cycle + 2)", ".pop_cycle + 3)"),
-    Mutant("compiled: credit delay forgotten", "credit due at L + 1 + credit_cycles", NETWORK,
-           "                    + hw.credit_cycles\n", ""),
+    Mutant("compiled: credit delay forgotten", "credit due at L + 1 + credit_cycles", LAYOUT,
+           "link + 2, link + 1 + hw.credit_cycles", "link + 2, link + 1"),
     Mutant("compiled: claims do not wake", "two stages: the owner may cross in the next cycle", NETWORK,
-           "if waiting > 0 and (requests != 0 or claims != 0):", "if waiting > 0 and requests != 0:"),
+           "if waiting > 0 and (requests != np.uint64(0) or claims != np.uint64(0)):",
+           "if waiting > 0 and requests != np.uint64(0):"),
     Mutant("compiled: two meeting sources left alone", "whoever meets is arbitrated", FOREST,
-           "if len(met) > 1 for", "if len(met) > 2 for"),
+           "if user[place] == NOBODY else MANY", "if True else MANY"),
     Mutant("compiled: meeting only at inputs", "whoever meets is arbitrated", FOREST,
-           "places.add(-1 - (q // 5 * 5 + output))", "pass"),
+           "if user[place] == MANY:", "if port < 0 and user[place] == MANY:"),
     Mutant("compiled: lone fronts at once", "an input crosses one flit a cycle", FOREST,
-           "port.last = port.front_from = latest + 1",
-           "port.last = latest + 1\n        port.front_from = latest"),
+           "port.front_from = latest + 1", "port.front_from = latest"),
     Mutant("compiled: sweep ends without latency", "a step ends with its last service", STEP,
            "return free + node.latency", "return free"),
     Mutant("compiled: one stream for all projections", "randomness is hash(seed, unit, tick, index)", PHASED,
            "replay(b, hw, axons, ROUND + q, seed", "replay(b, hw, axons, ROUND, seed"),
+    # Concentrated meshes, links of several cycles, units of several cycles
+    Mutant("vertical links as the others", "links north and south have a latency of their own", ROUTER,
+           "wire = hw.vertical_cycles if port in (xy.NORTH, xy.SOUTH) else hw.link_cycles",
+           "wire = hw.link_cycles"),
+    Mutant("vertical flits counted as others", "a flit north or south is a VERTICAL_FLIT", ROUTER,
+           "Op.VERTICAL_FLIT if o in (xy.NORTH, xy.SOUTH) else Op.LINK_FLIT", "Op.LINK_FLIT"),
+    Mutant("a flit every cycle", "a link takes a flit in interval_cycles", ROUTER,
+           "output.free_from = self.now + output.interval", "output.free_from = self.now + 1"),
+    Mutant("cores of a router with one port", "every core has a port and a ledger of its own", ROUTER,
+           "return self.home + port - xy.LOCAL, Unit.ROUTER_LOCAL", "return self.home, Unit.ROUTER_LOCAL"),
+    Mutant("spikes of trained neurons take no time", "soma.cycles_per_spike", CELLS,
+           "hw.soma_cycles + (hw.spike_cycles if fired else 0)", "hw.soma_cycles"),
+    Mutant("input neurons take a neuron's time", "soma.cycles_per_input", CELLS,
+           "hw.input_cycles if s.p == 0 else ", ""),
+    Mutant("compiled: vertical links as the others", "links north and south have a latency of their own", LAYOUT,
+           "link = hw.vertical_cycles if port in (xy.NORTH, xy.SOUTH) else hw.link_cycles",
+           "link = hw.link_cycles"),
+    Mutant("compiled: a flit every cycle", "a link takes a flit in interval_cycles", LAYOUT,
+           "outputs.interval[here] = hw.link_interval", "outputs.interval[here] = 1"),
+    Mutant("compiled: interval forgotten in the loop", "a link takes a flit in interval_cycles", NETWORK,
+           "ready = now + m.output[output].interval", "ready = now + 1"),
+    Mutant("compiled: interval forgotten by lone flits", "a link takes a flit in interval_cycles", FOREST,
+           "out.ready = cycle + out.interval", "out.ready = cycle + 1"),
+    Mutant("compiled: pointer beyond the ports", "the pointer moves to the input after the winner", NETWORK,
+           "port + 1 < m.hw[0].radix", "port + 1 < PORTS"),
+    Mutant("compiled: spikes of inputs take time", "soma.cycles_per_spike is for neurons that integrate", STEP,
+           "spike = 0 if p == 0 else hw.spike_cycles", "spike = hw.spike_cycles"),
+    Mutant("compiled: a spike delays only the next", "a result is queued cycles + latency after the start", STEP,
+           "delay_emission(m, passed, item + spike)", "delay_emission(m, passed, item)"),
+    Mutant("compiled: input neurons take a neuron's time", "soma.cycles_per_input", STEP,
+           "item = hw.input_cycles - hw.soma_cycles if p == 0 else 0", "item = 0"),
+    # Single flits
+    Mutant("singles: ready a cycle early", "credit due at L + 1 + credit_cycles", SINGLES,
+           "oldest)].pop_cycle + output.back)", "oldest)].pop_cycle + output.back - 1)"),
+    Mutant("singles: woken a cycle late", "a freed slot is visible in the next cycle", SINGLES,
+           "max(output.free, now + output.back)", "max(output.free, now + output.back + 1)"),
+    Mutant("singles: pointer not moved", "the pointer moves to the input after the winner", SINGLES,
+           "    output.pointer = behind(m, q % PORTS)\n", ""),
+    Mutant("singles: ties by port number", "round robin: first request at or after the pointer", SINGLES,
+           "first_bit(turn if turn != 0 else output.want)", "first_bit(output.want)"),
+    Mutant("singles: interval forgotten", "a link takes a flit in interval_cycles", SINGLES,
+           "ready = now + output.interval", "ready = now + 1"),
+    Mutant("singles: feeder not called", "a freed slot is visible in the next cycle", SINGLES,
+           "if m.node[index(-feeder - 1)].stalled == 1:", "if False:"),
+    Mutant("singles: source credit a cycle late", "credit of a source after 2 cycles", SINGLES,
+           ".pop_cycle + 2)", ".pop_cycle + 3)"),
+    Mutant("singles: losers not called", "whoever asks is considered when the output is ready", SINGLES,
+           "    if output.want != 0:\n        call(m, o, now)\n    port =", "    port ="),
+    Mutant("singles: front a cycle early", "a flit is due at t + 1 + L + 1", SINGLES,
+           "show(m, after, max(arrival, port.front_from)", "show(m, after, max(arrival - 1, port.front_from)"),
+    Mutant("singles: next front not routed", "routing_cycles delay heads only", SINGLES,
+           ".arrival, now + 1) + hw.routing_cycles, now)", ".arrival, now + 1), now)"),
+    Mutant("singles: every copy read", "copies that cross in one cycle are one read", SINGLES,
+           "port.crossed += 1 if port.claimed != now else 0", "port.crossed += 1"),
+    Mutant("singles: served by the first copy", "a multicast flit leaves when all are served", SINGLES,
+           "    if port.todo == 0:\n        leave(m, q, now)", "    if port.crossed == 1:\n        leave(m, q, now)"),
+    Mutant("singles: far places looked at too early", "a front asks from its own cycle on", SINGLES,
+           "cycle = m.input[index(number)].front_from if sort == INPUT else m.output[index(number)].ready",
+           "cycle = now"),
+    # Connectomes
+    Mutant("connectome: sums read in their own step", "accumulators are double-buffered", STEPPED_CELLS,
+           "int(self.now[j]) + int(fabric.bias[j])", "int(state.charge[j]) + int(fabric.bias[j])"),
+    Mutant("connectome: spikes take no time", "soma.cycles_per_spike", STEPPED_CELLS,
+           "hw.soma_cycles + fired * hw.spike_cycles", "hw.soma_cycles"),
+    Mutant("connectome: a packet for every synapse", "one packet for each core of a sparse row", STEPPED_CELLS,
+           "list(dict.fromkeys(cores))", "cores"),
+    Mutant("connectome: sparse words not counted", "a sparse row reads its words", STEPPED_CELLS,
+           "Op.SYNAPSE_READ, int(fabric.rows.words[len(mine)])", "Op.SYNAPSE_READ, 1"),
+    Mutant("connectome: sparse adds are dense", "a synapse of a sparse row is a SPARSE_ADD", STEPPED_CELLS,
+           "(Op.SPARSE_ADD, Op.ACCUMULATOR_READ,", "(Op.SYNAPSE_ADD, Op.ACCUMULATOR_READ,"),
+    Mutant("connectome: projections in reverse", "a spike sends its projections in order", STEPPED,
+           "for e in range(t.fan_ptr[s], t.fan_ptr[s + 1]):",
+           "for e in range(t.fan_ptr[s + 1] - 1, t.fan_ptr[s] - 1, -1):"),
+    Mutant("connectome: short sparse rows", "a sparse row takes the cycles of its synapses on the core", STEPPED,
+           "kind, n, number, t.row_cycles[size]", "kind, n, number, t.row_cycles[0]"),
+    Mutant("connectome: a tree's rows alike", "every core of a multicast row takes its own cycles", STEPPED,
+           "= last, t.row_cycles[size]", "= last, t.row_cycles[t.row_cycles.shape[0] - 1]"),
+    Mutant("connectome: a tree's neighbour's row", "every core of a multicast row takes its own cycles", NETWORK,
+           "if rows[middle].node <= n:", "if rows[middle].node < n:"),
+    Mutant("connectome: inputs delayed by spikes", "soma.cycles_per_spike is for neurons that integrate", STEPPED,
+           "spike = 0 if scripted else hw.spike_cycles", "spike = hw.spike_cycles"),
+    Mutant("connectome: inputs take a neuron's time", "soma.cycles_per_input", STEPPED,
+           "item = hw.input_cycles - hw.soma_cycles if scripted else 0", "item = 0"),
 )  # fmt: skip
 
 
@@ -222,7 +307,7 @@ def attempt(mutant: Mutant | None) -> str:
         command = [sys.executable, "-m", "tests.agreement.mutants", "--examples", str(EXAMPLES)]
         try:
             done = subprocess.run(
-                command, cwd=name, env=environment, capture_output=True, text=True, timeout=300
+                command, cwd=name, env=environment, capture_output=True, text=True, timeout=600
             )
         except subprocess.TimeoutExpired:
             return "no end"
@@ -240,20 +325,21 @@ def run_examples(number: int) -> str:
 
     from .strategies import TRAFFIC, Case, cases
     from .test_agreement import disagreement
+    from .test_fabric import Wired, disagreement_of, wired
 
     found: list[str] = []
 
     @seed(1)
     @settings(max_examples=number, deadline=None, database=None, phases=[Phase.generate],
               report_multiple_bugs=False)  # fmt: skip
-    @given(st.tuples(*(cases(traffic) for traffic in TRAFFIC)))
-    def agree(drawn: tuple[Case, ...]) -> None:
+    @given(st.tuples(*(strategy(traffic) for strategy in (cases, wired) for traffic in TRAFFIC)))
+    def agree(drawn: tuple[Case | Wired, ...]) -> None:
         for case in drawn:
             check(case)
 
-    def check(case: Case) -> None:
+    def check(case: Case | Wired) -> None:
         try:
-            difference = disagreement(case)
+            difference = disagreement(case) if isinstance(case, Case) else disagreement_of(case)
         except (NeurosimError, AssertionError, KeyError, IndexError, RuntimeError, ValueError) as error:
             difference = f"{type(error).__name__}: {error}"
         if difference:

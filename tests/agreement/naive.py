@@ -13,15 +13,20 @@ BACK = {EAST: WEST, WEST: EAST, NORTH: SOUTH, SOUTH: NORTH}
 
 
 def stamps(
-    columns: int, rows: int, depth: int, link: int, routing: int, credit: int, two_stage: bool,
-    packets: Sequence[tuple[int, int, int, int]],
+    columns: int, rows: int, depth: int, link: int, vertical: int, interval: int, routing: int, credit: int,
+    two_stage: bool, packets: Sequence[tuple[int, int, int, int]],
 ) -> list[list[int]]:  # fmt: skip
-    """Cycles in which head and tail of every packet (create, source, target, flits) are sent and ejected."""
+    """Cycles in which head and tail of every packet (create, source, target, flits) are sent and ejected.
+
+    `link` and `vertical`: latency of links, a flit every `interval` cycles on each.
+    """
     nodes, ports = range(columns * rows), range(5)
     keys = [(r, port) for r in nodes for port in ports]
     fifo = {key: deque() for key in keys}  # inputs: (packet, flit, arrival)
     front_from, held, claimed = dict.fromkeys(keys, 0), dict.fromkeys(keys), dict.fromkeys(keys, -1)
     owner, credits, pointer = dict.fromkeys(keys), dict.fromkeys(keys, depth), dict.fromkeys(keys, 0)
+    free = dict.fromkeys(keys, 0)
+    wire = {EAST: link, WEST: link, NORTH: vertical, SOUTH: vertical}
     flits, returns = defaultdict(list), defaultdict(list)  # by cycle: (input, flit) and outputs or terminals
     sources, room = {n: deque() for n in nodes}, dict.fromkeys(nodes, depth)
     for k, (_, source, _, length) in enumerate(packets):
@@ -71,9 +76,9 @@ def stamps(
             o = held[r, i]
             if o is None:
                 o = route(r, packets[k][2])
-                if owner[r, o] is None and (two_stage or credits[r, o]):
+                if owner[r, o] is None and (two_stage or credits[r, o] and free[r, o] <= t):
                     (claims if two_stage else requests)[r, o].append(i)
-            elif credits[r, o] and claimed[r, i] < t:
+            elif credits[r, o] and claimed[r, i] < t and free[r, o] <= t:
                 requests[r, o].append(i)
         for (r, o), candidates in (*requests.items(), *claims.items()):  # 5 grants
             held_now = two_stage and owner[r, o] is not None
@@ -85,15 +90,16 @@ def stamps(
                 continue
             k, flit, _ = fifo[r, i].popleft()  # 6 traversal
             front_from[r, i], credits[r, o] = t + 1, credits[r, o] - 1
+            free[r, o] = t + (1 if o == LOCAL else interval)
             last = flit == packets[k][3] - 1
             owner[r, o], held[r, i] = (None, None) if last else (i, o)
             if i == LOCAL:
                 returns[t + 2].append(r)
             else:
-                returns[t + link + 1 + credit].append((step_to(r, i), BACK[i]))
+                returns[t + wire[i] + 1 + credit].append((step_to(r, i), BACK[i]))
             if o == LOCAL:
                 flits[t + 3].append((r, (k, flit)))
             else:
-                flits[t + link + 2].append(((step_to(r, o), BACK[o]), (k, flit)))
+                flits[t + wire[o] + 2].append(((step_to(r, o), BACK[o]), (k, flit)))
         t += 1
     return result

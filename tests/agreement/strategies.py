@@ -263,7 +263,8 @@ def _learning(draw: st.DrawFn) -> dict[str, Any]:
 
 def _timing(draw: st.DrawFn, chip: dict[str, Any]) -> dict[str, Any]:
     """Barrier, no shorter than the chip allows, or ticks: too short for most steps, or long enough."""
-    quiet = max(chip["noc.link.latency_cycles"], chip["noc.link.vertical_latency_cycles"] or 0) + 2 + chip["noc.router.credit_cycles"]
+    slowest = max(chip["noc.link.latency_cycles"], chip["noc.link.vertical_latency_cycles"] or 0)
+    quiet = slowest + 2 + chip["noc.router.credit_cycles"]
     latency = quiet + draw(small(6, 0))
     period = draw(st.one_of(st.none(), st.none(), st.integers(latency + 1, latency + 60), st.just(1000)))
     return {

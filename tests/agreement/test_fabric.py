@@ -14,11 +14,13 @@ from neurosim.engine import compiled, simulate
 from neurosim.engine.verify import compare, verify
 from neurosim.errors import ConfigError, PlacementError
 from neurosim.fabric import Fabric
-from neurosim.ops import Cause, Op, Unit
+from neurosim.ops import Cause, Op, Phase, Unit
+from neurosim.routing import xy
 from neurosim.stimulus import Raster
 from neurosim.wiring import place_connectome
 
 from .strategies import TRAFFIC, chip_of, examples, far, machines, small
+from .test_invariants import HOST_UNITS, events, way
 
 SEEN: Counter[str] = Counter()
 
@@ -73,10 +75,11 @@ def wired(draw: st.DrawFn, traffic: str) -> Wired:
     neuron = draw(st.sampled_from(("lif", "integrate_fire")))
     groups = [(draw(small(14)), draw(st.sampled_from((SCRIPTED, neuron, neuron)))) for _ in range(draw(small(4)))]
     number = st.integers(0, len(groups) - 1)
-    sparse = {"index_bits": draw(small(9)), "lane_cycles": draw(small(4))}
+    entries = draw(st.sampled_from((8, 16, 64)))
+    sparse = {"index_bits": draw(st.integers((entries - 1).bit_length(), 9)), "lane_cycles": draw(small(4))}
     chip |= {"core.synapse.weight_bits": 4, "core.synapse.word_bits": 4 * draw(st.integers(4, 8))}
     chip |= {"core.synapse.weight_fraction_bits": 0, "core.synapse.sparse": sparse, "core.synapse.capacity_kib": 64}
-    chip |= {"core.packetiser.route_entries": 512, "core.neuron.entries": draw(st.sampled_from((8, 16, 64)))}
+    chip |= {"core.packetiser.route_entries": 512, "core.neuron.entries": entries}
     found = Wired(
         chip=tuple(chip.items()),
         groups=tuple(groups),
@@ -94,17 +97,25 @@ def wired(draw: st.DrawFn, traffic: str) -> Wired:
     return found
 
 
+def disagreement_of(case: Wired) -> str | None:
+    """The first difference between the engines."""
+    fabric, raster = case.build()
+    difference = verify(fabric, fabric.new_state(), raster)
+    return None if difference is None else str(difference)
+
+
 @pytest.mark.parametrize("traffic", TRAFFIC)
 @examples(100)
 @given(data=st.data())
 def test_engines_agree_on_connectomes(traffic: str, data: st.DataObject) -> None:
-    fabric, raster = data.draw(wired(traffic)).build()
+    case = data.draw(wired(traffic))
+    fabric, raster = case.build()
     run = simulate(fabric, fabric.new_state(), raster)
     blocked = run.cycles[..., Cause.BLOCKED].sum(axis=(0, 1))
     target(float(blocked[Unit.ROUTER_EAST :].sum() / run.phase_cycles.sum()), label="blocked router inputs")
     event("congested" if blocked.any() else "free")
     SEEN.update(examples=1, congested=int(blocked[Unit.ROUTER_EAST :].any()), spikes=int(run.spikes.any()))
-    assert verify(fabric, fabric.new_state(), raster) is None
+    assert disagreement_of(case) is None
 
 
 @pytest.mark.parametrize("traffic", ["unicast", "multicast"])
@@ -151,12 +162,51 @@ def test_spikes_are_those_of_plain_arithmetic(data: st.DataObject) -> None:
         drive = fired @ weight
         expected.append(np.bincount(group[fired], minlength=len(fabric.sizes)))
         adds += int(np.diff(fabric.rows.start)[fired].sum())
-        adds += sum(int(fired[first[a] : first[a + 1]].sum() * fabric.sizes[b]) for a, b, _ in zip(*fabric.blocks, strict=True))
+        for a, b, _ in zip(*fabric.blocks, strict=True):
+            adds += int(fired[first[a] : first[a + 1]].sum() * fabric.sizes[b])
     state = fabric.new_state()
     run = simulate(fabric, state, raster)
     assert run.output_counts.tolist() == np.array(expected).tolist()
     assert (state.membrane == membrane).all()
     assert run.counts[..., [Op.SYNAPSE_ADD, Op.SPARSE_ADD]].sum() == adds
+
+
+@pytest.mark.parametrize("traffic", TRAFFIC)
+@examples(60)
+@given(data=st.data())
+def test_packets_arrive_and_every_cycle_has_a_cause(traffic: str, data: st.DataObject) -> None:
+    case = data.draw(wired(traffic))
+    fabric, raster = case.build()
+    run = simulate(fabric, fabric.new_state(), raster, record=True)
+    hw, group = fabric.hardware, np.repeat(np.arange(len(fabric.sizes)), fabric.sizes)
+    exists = np.ones((fabric.nodes, len(Unit)), bool)
+    exists[:, Unit.HOST] = exists[-1] = False
+    exists[np.arange(fabric.nodes) % hw.concentration != 0, Unit.ROUTER_EAST : Unit.ROUTER_LOCAL] = False
+    exists[-1, list(HOST_UNITS)] = True
+    assert (run.cycles >= 0).all()
+    assert (run.cycles.sum(axis=-1) == run.phase_cycles[:, None, None] * exists).all()
+    assert run.sample_cycles.sum() == run.phase_cycles.sum() == run.phase_cycles[Phase.FORWARD]
+    sweep = [np.flatnonzero(fabric.core == core) for core in range(hw.cores)]
+    homes = [np.unique(fabric.core[group == g]) for g in range(len(fabric.sizes))]
+    links, reads, packets = np.zeros_like(run.links), 0, 0
+    for _, node, position, _, _ in events(run, "emit").tolist():
+        j = sweep[node][position]
+        sends = [(k, homes[b]) for k, (a, b, _) in enumerate(zip(*fabric.blocks, strict=True)) if a == group[j]]
+        row = fabric.core[fabric.rows.target[fabric.rows.start[j] : fabric.rows.start[j + 1]]]
+        sends += [(len(fabric.blocks.pre), np.unique(row))] if len(row) else []
+        for kind, targets in sends:
+            reads += len(targets)
+            for together in [targets] if traffic == "multicast" else targets[:, None]:
+                packets += 1
+                for router, output in {hop for end in together for hop in way(fabric, node, int(end))}:
+                    links[router, output] += fabric.kinds.flits[kind]
+    assert (links == run.links).all()
+    total = run.counts.sum(axis=(0, 1))
+    assert total[Op.AXON_READ] == reads and total[Op.ROUTE_READ] == packets
+    assert total[Op.BUFFER_READ] == run.cycles[:, :-1, Unit.ROUTER_EAST :, Cause.BUSY].sum()
+    local = links[:, xy.LOCAL :].sum()
+    assert total[Op.LINK_FLIT] + total[Op.VERTICAL_FLIT] == links.sum() - local
+    assert total[Op.VERTICAL_FLIT] == links[:, [xy.NORTH, xy.SOUTH]].sum()
 
 
 def test_congestion_was_found() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from neurosim.account.costs import load_costs
 from neurosim.engine import Run, compiled, simulate
 from neurosim.engine.run import EVENTS
+from neurosim.fabric import Fabric
 from neurosim.image import Image, Ints, State
 from neurosim.ops import Cause, Op, Phase, Unit
 from neurosim.report import report
@@ -42,7 +43,7 @@ def events(run: Run, name: str) -> Ints:
     return np.delete(run.events[run.events[:, 1] == EVENTS.index(name)], 1, axis=1)
 
 
-def way(image: Image, origin: int, target: int) -> Iterator[tuple[int, int]]:
+def way(image: Image | Fabric, origin: int, target: int) -> Iterator[tuple[int, int]]:
     """(router, output) from node to node, x first; node `cores` is the host, west of its router."""
     hw = image.hardware
     at = hw.host_router if origin == hw.cores else origin // hw.concentration

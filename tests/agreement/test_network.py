@@ -37,15 +37,16 @@ def columns(found: Stamps) -> list[list[int]]:
 @given(data=st.data())
 def test_three_models_of_the_mesh_agree(two_stage: bool, data: st.DataObject) -> None:
     width, height = data.draw(st.sampled_from(((2, 1), (1, 4), (5, 1), (2, 2), (3, 3), (4, 4), (4, 2))))
-    depth, link = data.draw(small(8)), data.draw(small(4))
+    depth, link, vertical = data.draw(small(8)), data.draw(small(4)), data.draw(small(5))
+    interval = data.draw(st.integers(1, min(link, vertical) + 2))
     routing, credit = data.draw(st.integers(0, 1)), data.draw(st.integers(0, 2))
     packets = data.draw(scripts(width * height))
-    expected = stamps(width, height, depth, link, routing, credit, two_stage, packets)
+    expected = stamps(width, height, depth, link, vertical, interval, routing, credit, two_stage, packets)
     target(max(row[3] for row in expected), label="cycles until the last packet has arrived")
     hardware = bare_hardware(
         width, height, depth, link_cycles=link, routing_cycles=routing, credit_cycles=credit,
         two_stage=two_stage,
-    )  # fmt: skip
+    )._replace(vertical_cycles=vertical, link_interval=interval)  # fmt: skip
     traffic = Traffic(*np.array(packets, np.int64).T)
     for engine in ("compiled", "reference"):
         assert columns(run_traffic(hardware, traffic, engine)) == expected, engine

@@ -61,6 +61,54 @@ def test_every_unit_has_a_resource_in_words(node: int, unit: Unit, resource: str
     assert one({(node, unit, Cause.BUSY): 800}).resource == resource
 
 
+def asynchronous(*overrides: str) -> Chip:
+    """Two routers with two cores each, and units that take several cycles."""
+    return load_chip(
+        "tiny",
+        [
+            "noc.cores_per_router=2",
+            "noc.link.interval_cycles=3",
+            "core.soma.cycles_per_spike=30",
+            "core.synapse.lanes=1",
+            "core.synapse.lane_cycles=38",
+            *overrides,
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("node", "unit", "resource"),
+    [
+        (3, Unit.SOMA, "the soma sweep (1 cycles a neuron, 30 more for a spike) of core 3"),
+        (1, Unit.SYNAPSE, "the lane of the synapse unit (38 cycles a synapse) of core 1"),
+        (2, Unit.ROUTER_WEST, "the west input of the router (one flit in 3 cycles) of core 2"),
+        (3, Unit.ROUTER_LOCAL, "the local input of the router (one flit a cycle) of core 3"),
+        (4, Unit.HOST, "the host link (1 cycles a flit) of the host"),
+    ],
+)
+def test_units_of_several_cycles_in_words(node: int, unit: Unit, resource: str) -> None:
+    assert one({(node, unit, Cause.BUSY): 800}, chip=asynchronous()).resource == resource
+
+
+def test_slow_lanes_are_named_before_few_banks() -> None:
+    chip = asynchronous("core.synapse.banks=1", "core.synapse.lanes=8", "core.synapse.lane_cycles=2")
+    row = one({(0, Unit.SYNAPSE, Cause.BUSY): 800}, chip=chip)
+    assert row.resource == "the 8 lanes of the synapse unit (2 cycles a synapse) of core 0"
+
+
+@pytest.mark.parametrize(
+    ("swept", "host", "cycles"),
+    [([0], False, 16), ([0, 1], False, 16), ([0, 2], False, 18), ([2, 3], False, 16), ([2], True, 18)],
+)
+def test_the_barrier_is_that_of_the_routers_in_use(swept: list[int], host: bool, cycles: int) -> None:
+    work = {(core, Unit.SOMA, Cause.BUSY): 10 for core in swept}
+    work |= {(1, Unit.ROUTER_LOCAL, Cause.BUSY): 5, (3, Unit.ROUTER_LOCAL, Cause.BUSY): 5}  # passed, not in use
+    work |= {(4, Unit.HOST, Cause.BUSY): 10} if host else {}
+    row = one(work, steps=50, chip=asynchronous("sync.latency_by_routers=[[2, 18]]"))
+    assert row.barrier == pytest.approx(50 * cycles / 1000)
+    assert row.resource == f"the barrier: {cycles} cycles at the end of every step"
+
+
 def test_few_banks_are_named_before_the_lanes() -> None:
     chip = load_chip("tiny", ["core.synapse.banks=1"])
     row = one({(0, Unit.SYNAPSE, Cause.BUSY): 800}, chip=chip)

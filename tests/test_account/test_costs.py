@@ -13,7 +13,8 @@ from neurosim.chip import load_chip
 from neurosim.errors import ConfigError
 from neurosim.ops import Op
 
-TABLES = ("cacti22lop", "cacti28lop", "cacti45lop", "horowitz45", "loihi14")
+TABLES = ("cacti22lop", "cacti28lop", "cacti45lop", "horowitz45", "loihi14", "loihi14sim")
+CHIPS = ("loihi", "mesh16", "mesh64", "tiny")
 TEXT = (yamlio.shipped() / "costs" / "horowitz45.yaml").read_text()
 SPIKE = "  spike:\n    mid_pj: 0\n    reason:"
 ADD = "  synapse_add:\n    mid_pj: 0.1\n"
@@ -41,7 +42,7 @@ def test_exactly_these_tables_are_shipped() -> None:
 
 
 @pytest.mark.parametrize("name", TABLES)
-@pytest.mark.parametrize("chip", ["mesh16", "mesh64", "tiny"])
+@pytest.mark.parametrize("chip", CHIPS)
 def test_every_op_is_priced_on_every_chip_in_order_and_zero_only_with_a_reason(name: str, chip: str) -> None:
     costs = load_costs(name)
     low, mid, high = prices(load_chip(chip), costs)
@@ -54,7 +55,7 @@ def test_every_op_is_priced_on_every_chip_in_order_and_zero_only_with_a_reason(n
             assert low[op] > 0
 
 
-@pytest.mark.parametrize("chip", ["mesh16", "mesh64", "tiny"])
+@pytest.mark.parametrize("chip", CHIPS)
 def test_the_cost_table_of_a_shipped_chip_exists(chip: str) -> None:
     assert load_costs(load_chip(chip).costs).name == load_chip(chip).costs
 
@@ -171,7 +172,7 @@ def test_a_table_survives_being_written_and_read(tmp_path: Path) -> None:
             "  link_flit:",
             "  link_flits:",
             "per_bit_mm.link_flits",
-            "expected one of the ops link_flit, got 'link_flits' (did",
+            "expected one of the ops link_flit, vertical_flit, got 'link_flits' (did",
         ),
         (
             "  read:\n",
@@ -198,7 +199,7 @@ def test_a_wrong_entry_is_named_with_file_line_and_key(
 
 
 def test_a_missing_cost_is_refused_at_load(tmp_path: Path) -> None:
-    (line,) = refused(tmp_path, TEXT[: TEXT.index("  synapse_add:")] + TEXT[TEXT.index("  soma_update:") :])
+    (line,) = refused(tmp_path, TEXT[: TEXT.index("  synapse_add:")] + TEXT[TEXT.index("  sparse_add:") :])
     place = TEXT[: TEXT.index("\nops:")].count("\n") + 2
     assert line == (
         f"costs.yaml:{place}: ops.synapse_add: expected a price of one weight added to an accumulator,"
@@ -211,6 +212,26 @@ def test_without_an_sram_law_every_memory_op_needs_an_entry() -> None:
     del data["sram"]
     with pytest.raises(ValueError, match="ops.axon_read: expected a price of one axon table word"):
         CostTable.model_validate(data)
+
+
+@pytest.mark.parametrize("op", ["vertical_flit", "sparse_add"])
+def test_a_table_from_before_concentrated_meshes_says_what_it_lacks(op: str) -> None:
+    data = load_costs("loihi14").model_dump()
+    del data["ops"][op]
+    with pytest.raises(ValueError, match=rf"ops.{op}: expected a price of one .*, got nothing \(the cost is missing\)"):
+        CostTable.model_validate(data)
+
+
+def test_loihi14sim_has_the_numbers_of_the_description_and_nothing_else() -> None:
+    costs = load_costs("loihi14sim")
+    priced = {name: entry.mid_pj for name, entry in costs.ops.items() if entry.mid_pj}
+    assert priced == {
+        "neuron_read": 51.2, "soma_update": 21.6, "spike": 69.3, "synapse_add": 35.5, "sparse_add": 33.6,
+        "route_read": 111, "link_flit": 3.0, "vertical_flit": 4.2,
+    }  # fmt: skip
+    assert costs.sram is None and not costs.per_bit and not costs.per_bit_mm
+    for entry in costs.ops.values():
+        assert "SANA-FE" in entry.source and entry.band(LOGIC_BAND) == (entry.mid_pj,) * 3
 
 
 def test_an_op_has_only_one_price() -> None:

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from neurosim.account.costs import load_costs
 from neurosim.account.energy import BAND, power, price, prices
 from neurosim.chip import load_chip
-from neurosim.ops import PHASES, Op, Phase, unit_of
+from neurosim.ops import FLIT_OPS, LINK_OPS, PHASES, Op, Phase, unit_of
 
 Ints = NDArray[np.int64]
 CHIP = load_chip("tiny")
-TABLES = {name: load_costs(name) for name in ("cacti22lop", "horowitz45", "loihi14")}
+TABLES = {name: load_costs(name) for name in ("cacti22lop", "horowitz45", "loihi14", "loihi14sim")}
 NODES, LOW, MID, HIGH = CHIP.cores + 1, 0, 1, 2
 
 ledgers = st.tuples(
@@ -63,6 +63,23 @@ def test_static_energy_worked_out_by_hand() -> None:
     assert energy.total[MID] == pytest.approx(2 * core)
 
 
+def test_a_router_of_several_cores_leaks_once() -> None:
+    costs = TABLES["cacti22lop"]
+    alone, shared = load_chip("tiny", ["noc.columns=4"]), load_chip("tiny", ["noc.cores_per_router=2"])
+    each = power(alone, costs)[MID]
+    assert power(shared, costs)[MID].tolist() == pytest.approx([each[0], each[0] - 141, each[0], each[0] - 141, 0])
+    assert power(shared, costs)[HIGH].sum() == pytest.approx(power(alone, costs)[HIGH].sum() - 2 * 2000)
+
+
+def test_links_to_the_north_and_south_have_a_price_of_their_own() -> None:
+    # cacti22lop takes both for 1 mm of wire; the description of Loihi has 3.0 and 4.2 pJ a hop.
+    both = [Op.LINK_FLIT, Op.VERTICAL_FLIT]
+    assert prices(CHIP, TABLES["cacti22lop"])[MID, both].tolist() == pytest.approx([32 * 0.0488] * 2)
+    assert prices(CHIP, TABLES["loihi14sim"])[MID, both].tolist() == [3.0, 4.2]
+    assert prices(CHIP, TABLES["loihi14sim"])[MID, [Op.SYNAPSE_ADD, Op.SPARSE_ADD]].tolist() == [35.5, 33.6]
+    assert unit_of(Op.VERTICAL_FLIT, Phase.FORWARD) == "link" and unit_of(Op.SPARSE_ADD, Phase.FORWARD) == "synapse"
+
+
 def test_memory_prices_follow_the_geometry_of_the_chip() -> None:
     costs = TABLES["cacti22lop"]
     large = load_chip("tiny", ["core.synapse.capacity_kib=512"])
@@ -70,11 +87,12 @@ def test_memory_prices_follow_the_geometry_of_the_chip() -> None:
     base, more, wider = (prices(chip, costs)[MID] for chip in (CHIP, large, wide))
     assert more[Op.SYNAPSE_READ] == pytest.approx(base[Op.SYNAPSE_READ] * 8**0.554)
     assert more[Op.AXON_READ] == base[Op.AXON_READ]
-    for op in (Op.HOST_FLIT, Op.BUFFER_WRITE, Op.BUFFER_READ, Op.CROSSBAR, Op.LINK_FLIT):
+    for op in FLIT_OPS:
         assert wider[op] == pytest.approx(2 * base[op])
     assert wider[Op.ARBITRATE] == base[Op.ARBITRATE]
     longer = prices(load_chip("tiny", ["noc.link.length_mm=2.5"]), costs)[MID]
-    assert longer[Op.LINK_FLIT] == pytest.approx(2.5 * base[Op.LINK_FLIT])
+    for op in LINK_OPS:
+        assert longer[op] == pytest.approx(2.5 * base[op])
     assert longer[Op.CROSSBAR] == base[Op.CROSSBAR]
 
 
@@ -134,7 +152,7 @@ def test_pricing_changes_nothing_it_is_given() -> None:
 def test_wrong_shapes_and_negative_counts_are_refused() -> None:
     counts, cycles = ledger([])
     costs = TABLES["horowitz45"]
-    with pytest.raises(ValueError, match=r"expected shapes \(4, 3, 28\) and \(4,\), got \(4, 2, 28\)"):
+    with pytest.raises(ValueError, match=r"expected shapes \(4, 3, 30\) and \(4,\), got \(4, 2, 30\)"):
         price(counts[:, :2], cycles, CHIP, costs)
     with pytest.raises(ValueError, match="expected shapes"):
         price(counts, cycles[:3], CHIP, costs)

@@ -18,21 +18,24 @@ def test_ceil_div(a: int, b: int) -> None:
     assert (quotient - 1) * b < a <= quotient * b
 
 
-@given(COUNTS, COUNTS, FEW, st.integers(1, 2), FEW)
+@given(COUNTS, COUNTS, FEW, st.integers(1, 2), FEW, FEW)
 def test_a_row_takes_as_long_as_its_slower_half(
-    words: int, synapses: int, banks: int, ports: int, lanes: int
+    words: int, synapses: int, banks: int, ports: int, lanes: int, lane_cycles: int
 ) -> None:
-    assert contract.row_cycles(words, synapses, banks, ports, lanes) == max(
-        ceil(words / (banks * ports)), ceil(synapses / lanes)
+    assert contract.row_cycles(words, synapses, banks, ports, lanes, lane_cycles) == max(
+        ceil(words / (banks * ports)), ceil(synapses / lanes) * lane_cycles
     )
 
 
 def test_rows_by_hand() -> None:
-    assert contract.row_cycles(128, 512, 8, 1, 32) == 16  # mesh16: memory and lanes are balanced
-    assert contract.row_cycles(128, 512, 4, 1, 32) == 32
-    assert contract.row_cycles(128, 512, 8, 2, 16) == 32
-    assert contract.row_cycles(3, 10, 8, 1, 32) == 1
-    assert contract.row_cycles(0, 0, 8, 1, 32) == 1  # a service takes a cycle at least
+    assert contract.row_cycles(128, 512, 8, 1, 32, 1) == 16  # mesh16: memory and lanes are balanced
+    assert contract.row_cycles(128, 512, 4, 1, 32, 1) == 32
+    assert contract.row_cycles(128, 512, 8, 2, 16, 1) == 32
+    assert contract.row_cycles(3, 10, 8, 1, 32, 1) == 1
+    assert contract.row_cycles(0, 0, 8, 1, 32, 1) == 1  # a service takes a cycle at least
+    assert contract.row_cycles(0, 0, 8, 1, 32, 5) == 1
+    assert contract.row_cycles(250, 1000, 8, 1, 1, 38) == 38_000  # loihi: 3.8 ns for each synapse
+    assert contract.row_cycles(3, 9, 1, 1, 4, 2) == 6  # three rounds of four lanes
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 import simpy
 
 from neurosim.engine.contract import step_cycles
+from neurosim.engine.layout import Placed
 from neurosim.engine.reference.book import Book
 from neurosim.engine.reference.cells import Cells
 from neurosim.engine.reference.packet import Flit
@@ -19,7 +20,6 @@ from neurosim.engine.reference.terminal import Item, Sweep, Terminal
 from neurosim.engine.reference.work import Work
 from neurosim.engine.run import Run
 from neurosim.errors import SimulationError
-from neurosim.engine.layout import Placed
 from neurosim.fabric import FabricState
 from neurosim.image import Image, State
 from neurosim.ops import Op, Phase, Unit

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import simpy
 
+from neurosim.engine.layout import Placed
 from neurosim.engine.reference.book import Book
 from neurosim.engine.reference.clock import ARBITRATE, DELIVER, At, Bell, Process, later
 from neurosim.engine.reference.packet import Flit
 from neurosim.engine.reference.work import Work
-from neurosim.engine.layout import Placed
 from neurosim.ops import Op, Unit
 from neurosim.routing import xy
 

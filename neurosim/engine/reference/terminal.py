@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import simpy
 
+from neurosim.engine.layout import Placed
 from neurosim.engine.reference.book import Book
 from neurosim.engine.reference.clock import ARBITRATE, DELIVER, FINISH, At, Bell, Buffer, Process, later, wait
 from neurosim.engine.reference.packet import Emission, Flit, Packet
 from neurosim.engine.reference.router import Router
 from neurosim.engine.reference.work import Work
-from neurosim.engine.layout import Placed
 from neurosim.ops import Op, Unit
 
 __all__ = ["Item", "Sweep", "Terminal"]
