@@ -45,7 +45,7 @@ def show(m: Machine, q: int, target: int, first: int, now: int) -> None:
 
 
 @inlined
-def candidates(m: Machine, o: int) -> int:
+def candidates(m: Machine, o: int) -> np.int64:
     """Inputs that output o may take a flit from, one bit each: those that ask, or of them the one that holds it."""
     output = m.output[index(o)]
     want = np.int64(output.want)
@@ -141,7 +141,7 @@ def leave(m: Machine, q: int, now: int) -> None:
 
 
 @inlined
-def go(m: Machine, q: int, o: int, now: int) -> int:
+def go(m: Machine, q: int, o: int, now: int) -> np.int64:
     """The front of input q crosses to output o; when that is ready again. Returns the flits that follow it."""
     hw = m.hw[0]
     front = m.slot[slot_of(m, q, m.input[index(q)].popped)]

@@ -43,7 +43,7 @@ def append(rows: Ints, logged: Ints, cycle: int, event: int, node: int, a: int, 
 
 
 @inlined
-def slot_of(m: Machine, q: int, number: int) -> int:
+def slot_of(m: Machine, q: int, number: int) -> np.uint64:
     """Where flit `number` of input q lies. Rings have a power of two of places: a mask is quicker than a remainder."""
     return index(q * (m.hw[0].slot_mask + 1) + (number & m.hw[0].slot_mask))
 
@@ -109,7 +109,7 @@ def ready_cycle(m: Machine, o: int) -> int:
 
 
 @inner
-def find_row(rows: Any, low: int, high: int, n: int) -> int:
+def find_row(rows: Any, low: int, high: int, n: int) -> np.int64:
     """Row cycles at node n, by bisection in the list low..high-1 of a multicast packet."""
     while high - low > 1:
         middle = (low + high) >> 1

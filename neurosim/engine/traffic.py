@@ -12,8 +12,8 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from neurosim.engine.layout import Machine, build_machine
 from neurosim.engine.flits import run_flits
+from neurosim.engine.layout import Machine, build_machine
 from neurosim.engine.network import ARRIVE, CROSS, INJECT
 from neurosim.engine.reference.book import Book
 from neurosim.engine.reference.clock import DELIVER, At, Process

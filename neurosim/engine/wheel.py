@@ -31,7 +31,7 @@ def enter(heads: Numbers, links: Numbers, marks: Words, sort: int, number: int, 
 
 
 @inner
-def next_place(marks: Words, level: int, now: int) -> int:
+def next_place(marks: Words, level: int, now: int) -> np.int64:
     """The next occupied place of a wheel at or after cycle (or block) `now`, or -1. Two levels of bitmaps."""
     start = now & (WHEEL - 1)
     group = start >> 6
