@@ -11,7 +11,6 @@ and hops are for comparing step by step, with the time and the energy of each.
 """
 
 import json
-import resource
 import statistics
 import sys
 import time
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from cases import Case, case
-from turns import Player, Seat
+from turns import Player, Seat, peak_memory, resident
 
 CHIP = "loihi"
 TURN_S = 0.3  # a measurement repeats its steps until it has worked so long, in seconds
@@ -113,18 +112,6 @@ def array_bytes(*things: Any) -> int:
         elif is_dataclass(thing):
             total += array_bytes(*(getattr(thing, field.name) for field in fields(thing)))
     return total
-
-
-def peak_memory() -> int:
-    """Bytes, of this process since it began."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def resident() -> int:
-    """Bytes in memory now; 0 where the system does not say."""
-    statm = Path("/proc/self/statm")
-    return int(statm.read_text().split()[1]) * resource.getpagesize() if statm.exists() else 0
 
 
 def seconds(call: Any) -> tuple[float, float]:

@@ -15,7 +15,6 @@ import argparse
 import importlib.metadata
 import importlib.util
 import json
-import resource
 import statistics
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from cases import COLUMNS, CORES, CORES_PER_TILE, NAMES, ROWS, Case, case, fan_out, place_of, spikes_of
-from turns import Player, Seat
+from turns import Player, Seat, peak_memory
 
 MODES = ("simple", "detailed", "cycle")
 MISSING = "SANA-FE is not installed here. It comes with the extra `bench`: pip install -e '.[bench]'"
@@ -164,12 +163,6 @@ def connect(net: Case, groups: dict[str, Any], offset: np.ndarray, pres: np.ndar
         if mine.any():
             pairs = list(zip(offset[pre[mine]].tolist(), offset[post[mine]].tolist(), strict=True))
             group.connect_neurons_sparse(groups["lif"], {"w": weight[mine].tolist()}, pairs)
-
-
-def peak_memory() -> int:
-    """Bytes, of this process since it began."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def threads() -> int | None:

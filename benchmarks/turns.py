@@ -8,6 +8,7 @@ and then waits for its turns. The messages are lines of JSON over the child's in
 import contextlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,23 @@ from typing import Any, Self
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
+
+
+def peak_memory() -> int:
+    """Bytes, of this process since it began."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would do, but a child begins there with the peak of its parent
+        lines = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        if lines:
+            return 1024 * int(lines[0].split()[1])
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def resident() -> int:
+    """Bytes in memory now; 0 where the system does not say."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * resource.getpagesize() if statm.exists() else 0
 
 
 class Player:
