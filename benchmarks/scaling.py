@@ -47,6 +47,9 @@ CHIP = {"cores": 1024, "neurons": 78_125, "fan_out": 128}  # 10,000,000 synapses
 MESHES = {1: (1, 1, 1), 4: (1, 1, 4), 16: (2, 2, 4), 64: (4, 4, 4), 128: (8, 4, 4), 256: (8, 8, 4), 1024: (16, 16, 4)}
 
 
+MULTICAST = ("noc.multicast=true",)
+
+
 @dataclass(frozen=True)
 class Net:
     """A random recurrent network: every neuron has `fan_out` targets drawn from all neurons (twice the same is
@@ -368,22 +371,29 @@ def of_case(name: str, steps: int, scale: float, repeats: int, overrides: tuple[
 def of_net(net: Net, repeats: int) -> Sample:
     row = point(net, repeats, 0.1)
     name = f"{net.neurons} neurons, {net.cores} cores, {net.fan_out} targets, {net.activity:g} active"
+    name += ", multicast" if net.overrides else ""
     return Sample(name, features(row, row["moves"] if net.cores == 1 else 0.0), row["step_us"])
 
 
-def fitted(samples: list[Sample]) -> dict[str, float]:
-    """Nanoseconds of each feature: least squares of the relative errors, none below zero."""
-    names, free = list(FEATURES), set(FEATURES)
-    matrix = np.array([[s.counts[name] / s.step_us for name in names] for s in samples])
-    while True:
-        columns = [k for k, name in enumerate(names) if name in free and matrix[:, k].any()]
-        scales = np.linalg.norm(matrix[:, columns], axis=0)
-        values, *_ = np.linalg.lstsq(matrix[:, columns] / scales, np.ones(len(samples)), rcond=None)
+def least_squares(matrix: np.ndarray, wanted: np.ndarray, names: list[str]) -> dict[str, float]:
+    """Values of the columns `names` so that matrix @ values is close to `wanted`, none below zero."""
+    free = [k for k in range(len(names)) if matrix[:, k].any()]
+    while free:
+        scales = np.linalg.norm(matrix[:, free], axis=0)
+        values, *_ = np.linalg.lstsq(matrix[:, free] / scales, wanted, rcond=None)
         if (values >= 0).all():
-            found = dict.fromkeys(names, 0.0)
-            found.update({names[k]: 1000 * float(v / s) for k, v, s in zip(columns, values, scales, strict=True)})
-            return found
-        free.discard(names[columns[int(values.argmin())]])
+            break
+        del free[int(values.argmin())]
+    found = dict.fromkeys(names, 0.0)
+    found.update({names[k]: float(v / s) for k, v, s in zip(free, values, scales, strict=True)} if free else {})
+    return found
+
+
+def fitted(samples: list[Sample]) -> dict[str, float]:
+    """Nanoseconds of each feature: least squares of the relative errors."""
+    matrix = np.array([[s.counts[name] / s.step_us for name in FEATURES] for s in samples])
+    found = least_squares(matrix, np.ones(len(samples)), list(FEATURES))
+    return {name: 1000 * value for name, value in found.items()}
 
 
 def predict(sample: Sample, constants: dict[str, float]) -> Sample:
@@ -403,7 +413,8 @@ def calibrating(smoke: bool, repeats: int) -> Iterable[Sample]:
         replace(half, fan_out=8), replace(half, fan_out=512), replace(half, cores=16),
         replace(half, cores=16, fan_out=8), replace(half, cores=4, fan_out=256), replace(half, cores=1, fan_out=512),
         replace(half, cores=1, fan_out=4), replace(half, cores=1, activity=0.0005),
-        replace(BASE, neurons=8192, activity=0.001),
+        replace(BASE, neurons=8192, activity=0.001), replace(half, overrides=MULTICAST),
+        replace(half, fan_out=8, overrides=MULTICAST),
     ]  # fmt: skip
     yield from (of_net(net, repeats) for net in nets)
     for name in ("fc", "fc4"):
@@ -433,7 +444,7 @@ def training(sizes: str, samples: int, learn: bool, repeats: int, chip: str) -> 
     steps = float(run.steps.sum()) / samples
     counts = {
         "port": steps * float((run.links > 0).sum()),
-        "swept": float(ops[Op.SOMA_UPDATE] + ops[Op.ENCODE]),
+        "swept": float(ops[Op.SOMA_UPDATE]),
         "dense_add": float(ops[Op.SYNAPSE_ADD]),
         "sparse_add": 0.0,
         "spike": float(ops[Op.SPIKE]),
@@ -441,18 +452,22 @@ def training(sizes: str, samples: int, learn: bool, repeats: int, chip: str) -> 
         "delivery": float(ops[Op.AXON_READ]),
         "move": 0.0,
         "lone_move": float(ops[Op.CROSSBAR]),
-        "error_mac": float(ops[Op.ERROR_MAC]),
+        "encode": float(ops[Op.ENCODE]),
         "trace_step": float(ops[Op.TRACE_STEP]),
         "weight_update": float(ops[Op.WEIGHT_UPDATE]),
     }
     return counts, 1e6 * statistics.median(times) / samples
 
 
-LEARNING = ("trace_step", "weight_update")
+LEARNING = {
+    "encode": "an input neuron in a step of desire-BP: accumulate, compare",
+    "trace_step": "a trace leaked and incremented (desire-BP)",
+    "weight_update": "a weight updated (desire-BP): rounding, adding, writing",
+}
 
 
 def training_model(constants: dict[str, float], smoke: bool, repeats: int) -> tuple[dict[str, float], list[Sample]]:
-    """What learning adds, fitted to two smaller networks, and a presentation of 784-1000-10 predicted.
+    """What encoding and learning add, fitted to two smaller networks, and a presentation of 784-1000-10 predicted.
 
     All moves are taken as those of sources that meet none: `place` keeps the layers of such networks apart.
     """
@@ -460,24 +475,19 @@ def training_model(constants: dict[str, float], smoke: bool, repeats: int) -> tu
     if smoke:
         small, target, chip, samples = ("784-8-10", "784-12-10"), "784-16-10", "tiny", 5
 
-    def forward(counts: dict[str, float]) -> float:
+    def common(counts: dict[str, float]) -> float:
         return sum(constants[k] * counts[k] for k in FEATURES) / 1000
 
-    rows = [training(sizes, samples, True, repeats, chip) for sizes in small]
+    rows = [training(sizes, samples, learn, repeats, chip) for sizes in small for learn in (False, True)]
     matrix = np.array([[counts[k] / us for k in LEARNING] for counts, us in rows])
-    rest = np.array([1 - forward(counts) / us for counts, us in rows])
-    values, *_ = np.linalg.lstsq(matrix, rest, rcond=None)
-    if (values < 0).any():
-        keep = int(values.argmax())
-        values = np.zeros(2)
-        values[keep] = float(matrix[:, keep] @ rest / (matrix[:, keep] @ matrix[:, keep]))
-    learning = {name: 1000 * float(value) for name, value in zip(LEARNING, values, strict=True)}
+    rest = np.array([1 - common(counts) / us for counts, us in rows])
+    learning = {name: 1000 * value for name, value in least_squares(matrix, rest, list(LEARNING)).items()}
     shown = []
     for learn in (False, True):
         counts, us = training(target, samples, learn, repeats, chip)
-        more = sum(learning[k] * counts[k] for k in LEARNING) / 1000 if learn else 0.0
+        more = sum(learning[k] * counts[k] for k in LEARNING) / 1000
         name = f"desire-BP {target}, {'training' if learn else 'inference'}, a presentation"
-        shown.append(Sample(name, counts, us, forward(counts) + more))
+        shown.append(Sample(name, counts, us, common(counts) + more))
     return learning, shown
 
 
@@ -500,10 +510,7 @@ def model(smoke: bool, repeats: int) -> dict[str, Any]:
 
 def model_table(found: dict[str, Any]) -> str:
     lines = ["constant                ns"]
-    what = FEATURES | {
-        "trace_step": "a trace leaked and incremented (desire-BP)",
-        "weight_update": "a weight updated (desire-BP): rounding, adding, writing",
-    }
+    what = FEATURES | LEARNING
     lines += [f"{name:16} {value:9.3g}  {what[name]}" for name, value in found["constants_ns"].items()]
     for title, key in (("calibrating runs", "calibration"), ("predicted", "predicted")):
         lines.append(f"\n{title:62} {'model, us':>12} {'measured, us':>13} {'ratio':>7}")
