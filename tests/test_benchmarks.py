@@ -107,3 +107,36 @@ def test_peer_sanafe_says_what_is_missing_or_compares(tmp_path: Path) -> None:
 def test_a_side_that_fails_says_why(side: ModuleType) -> None:
     with pytest.raises(RuntimeError, match="unknown case 'nonsense'"):
         side.Session("nonsense", 1, 1, 1)
+
+
+def test_scaling(side: ModuleType, tmp_path: Path) -> None:
+    path, picture = tmp_path / "scaling.json", tmp_path / "scaling.png"
+    done = smoke("scaling", "--json", str(path), "--plot", str(picture))
+    assert done.returncode == 0, done.stderr
+    results = json.loads(path.read_text())
+    assert set(results["sweeps"]) == {"cores", "neurons", "fan_out", "activity"}
+    for rows in results["sweeps"].values():
+        assert len(rows) > 1 and all(row["moves"] >= row["packets"] > 0 for row in rows)
+    assert [row["rows_in_order"] for row in results["chip"]] == [1, 0]
+    assert picture.stat().st_size > 0
+
+
+def test_model_is_fitted_where_counts_decide(side: ModuleType) -> None:
+    scaling = script("scaling")
+    rng = np.random.default_rng(0)
+    constants = {name: float(k) for k, name in enumerate(scaling.FEATURES)}  # the first one is 0
+    samples = []
+    for _ in range(30):
+        counts = {name: float(rng.integers(0, 1000)) for name in constants}
+        samples.append(scaling.Sample("made up", counts, sum(constants[k] * counts[k] for k in constants) / 1000))
+    assert scaling.fitted(samples) == pytest.approx(constants, abs=1e-6)
+    assert scaling.predict(samples[0], scaling.fitted(samples)).predicted_us == pytest.approx(samples[0].step_us)
+
+
+def test_memory_per_synapse(side: ModuleType) -> None:
+    """At most 8 bytes a synapse in fabric and state, with 128 targets a neuron."""
+    scaling = script("scaling")
+    net = scaling.Net(cores=16, neurons=4096, fan_out=128)
+    graph, core = scaling.connectome(net)
+    fabric = scaling.place_connectome(graph, scaling.chip_for(net), core)
+    assert side.array_bytes(fabric, fabric.new_state()) <= scaling.MEMORY_BAR * fabric.synapses
