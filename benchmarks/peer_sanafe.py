@@ -173,8 +173,8 @@ def number(value: float | None) -> str:
 
 def speed_table(results: dict[str, Any]) -> str:
     """Ratios first."""
-    heads = ("ratio", "ratio mc", "steps/s", "events/s", "messages/s", "us/step")
-    heads += ("set-up s", "start s", "peak MB", "B/synapse")
+    heads = ["ratio", "ratio mc", "steps/s", "events/s", "messages/s", "us/step"]
+    heads += ["set-up s", "start s", "peak MB", "B/synapse"]
     lines = [f"{'case':13} {'tool':20}" + "".join(f"{head:>12}" for head in heads)]
     for name, result in results.items():
         sides = {key: result[key] for key in result if key.startswith("neurosim")}

@@ -284,9 +284,7 @@ def measure(
         return session.result(per_step)
 
 
-def summary(
-    raw: dict[str, Any], net: Case, steps: int, warmup: int, repeats: int, per_step: bool
-) -> dict[str, Any]:
+def summary(raw: dict[str, Any], net: Case, steps: int, warmup: int, repeats: int, per_step: bool) -> dict[str, Any]:
     """The report of one process, from what it said at its end."""
     trace = {key: np.array(values[warmup:]) for key, values in raw["trace"].items()}
     memory, cpu = raw["memory"], statistics.median(raw["step_cpu"])

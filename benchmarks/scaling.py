@@ -44,7 +44,6 @@ SUPERLINEAR = 1.1
 NOISE = 1.2  # a slope that two unlucky points can have
 MEMORY_BAR = 8  # bytes a synapse
 CHIP_BARS = {"setup_s": 10.0, "peak_bytes": 1e9}
-CHIP = {"cores": 1024, "neurons": 78_125, "fan_out": 128}  # 10,000,000 synapses
 MESHES = {1: (1, 1, 1), 4: (1, 1, 4), 16: (2, 2, 4), 64: (4, 4, 4), 128: (8, 4, 4), 256: (8, 8, 4), 1024: (16, 16, 4)}
 
 
@@ -64,6 +63,7 @@ class Net:
 
 
 BASE = Net()
+CHIP = Net(cores=1024, neurons=78_125, fan_out=128)  # 10,000,000 synapses
 SWEEPS: dict[str, tuple[Any, ...]] = {
     "cores": tuple(MESHES),
     "neurons": (1024, 2048, 4096, 8192, 16_384, 32_768, 65_536),
@@ -133,7 +133,8 @@ def totals(run: Run, steps: int) -> dict[str, float]:
 
 def cost(fabric: Fabric, state: FabricState, raster: Raster, repeats: int) -> tuple[float, float]:
     """CPU seconds a step, and of a call without steps: medians."""
-    long, short = [], []
+    long: list[float] = []
+    short: list[float] = []
     for _ in range(repeats):
         for stimulus, times in ((Raster.silent(0), short), (raster, long)):
             copy = state.copy()
@@ -544,7 +545,7 @@ def main(repeats: int, file: Path | None, picture: Path | None, with_model: bool
             rows = results["sweeps"][name] = sweep(base, name, values, repeats, budget)
             click.echo(f"{sweep_table(name, rows)}\n{verdict(name, rows)}\n")
         click.echo(f"{CONGESTION}\n")
-        net = replace(SMALL, cores=1024, neurons=2048) if smoke else Net(**CHIP)
+        net = replace(SMALL, cores=1024, neurons=2048) if smoke else CHIP
         results["chip"] = [whole_chip(net, in_order) for in_order in (True, False)]
         click.echo(chip_table(results["chip"]))
         if picture:
