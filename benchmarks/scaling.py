@@ -203,7 +203,7 @@ def verdict(name: str, rows: list[dict[str, float]]) -> str:
             f"cache (L2, then L3){'; but noise alone can do this much' if steep < NOISE else ''}"
         )
     steepest = max((row["slope"] for row in rows[1:]), default=math.nan)
-    flat = " (far below 1 at the small end: fixed costs of a step)" if rows[1]["slope"] < 0.7 else ""
+    flat = " (far below 1 at the small end: what does not depend on it dominates)" if rows[1]["slope"] < 0.7 else ""
     return f"{name}: nowhere steeper than linear, largest local slope {steepest:.2f}{flat}"
 
 

@@ -121,6 +121,17 @@ def test_scaling(side: ModuleType, tmp_path: Path) -> None:
     assert picture.stat().st_size > 0
 
 
+def test_model_runs(side: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    done = smoke("scaling", "--model", "--json", str(path))
+    assert done.returncode == 0, done.stderr
+    model = json.loads(path.read_text())["model"]
+    assert all(value >= 0 for value in model["constants_ns"].values())
+    assert [row["name"].split()[0] for row in model["predicted"]] == [
+        "fc", "fc4", "sparse", "sparse_local", "desire-BP", "desire-BP",
+    ]  # fmt: skip
+
+
 def test_model_is_fitted_where_counts_decide(side: ModuleType) -> None:
     scaling = script("scaling")
     rng = np.random.default_rng(0)
