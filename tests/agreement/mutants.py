@@ -199,7 +199,7 @@ MUTANTS = (
            "link = hw.vertical_cycles if port in (xy.NORTH, xy.SOUTH) else hw.link_cycles",
            "link = hw.link_cycles"),
     Mutant("compiled: a flit every cycle", "a link takes a flit in interval_cycles", LAYOUT,
-           "outputs.interval[here] = hw.link_interval", "outputs.interval[here] = 1"),
+           "interval[here] = hw.link_interval", "interval[here] = 1"),
     Mutant("compiled: interval forgotten by lone flits", "a link takes a flit in interval_cycles", FOREST,
            "out.ready = cycle + out.interval", "out.ready = cycle + 1"),
     Mutant("compiled: pointer beyond the ports", "the pointer moves to the input after the winner", NETWORK,
