@@ -196,7 +196,7 @@ MUTANTS = (
     Mutant("input neurons take a neuron's time", "soma.cycles_per_input", CELLS,
            "hw.input_cycles if s.p == 0 else ", ""),
     Mutant("compiled: vertical links as the others", "links north and south have a latency of their own", LAYOUT,
-           "link = hw.vertical_cycles if port in (xy.NORTH, xy.SOUTH) else hw.link_cycles",
+           "link = hw.vertical_cycles if out in (xy.NORTH, xy.SOUTH) else hw.link_cycles",
            "link = hw.link_cycles"),
     Mutant("compiled: a flit every cycle", "a link takes a flit in interval_cycles", LAYOUT,
            "interval[here] = hw.link_interval", "interval[here] = 1"),
