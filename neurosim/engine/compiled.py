@@ -93,7 +93,7 @@ def run(
 ) -> Run:
     """Present `batch`; changes `state`. With `record`, every event is logged (slow, for small batches).
 
-    `general` sends all packets through the general loop (same result, slower): for tests.
+    `general` sends all flits event by event, also of sources that meet no other (same result, slower): for tests.
 
     Raises SimulationError if the network deadlocks.
     """

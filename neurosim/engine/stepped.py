@@ -2,7 +2,7 @@
 
 This file is executed once per neuron (see `fabric_engine.stepped`): `neuron` is bound to its module first. In a
 stepped chip the spikes of a step do not depend on the order of arrival: `run_steps` computes what happens, and hands
-the packets with their service cycles to the timing of network, singles and forest.
+the packets with their service cycles to the timing of network, flits and forest.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
