@@ -42,7 +42,7 @@ class Rows(NamedTuple):
     tree: Ints  # [neurons] multicast destination set of a neuron, -1: one packet for each core
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fabric:
     """Everything that an engine needs to run a connectome. Neurons keep the numbers of the connectome."""
 

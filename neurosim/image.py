@@ -124,7 +124,7 @@ class Quantisation:
     total: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Image:
     """Everything that an engine needs, as arrays. `digest()` identifies it."""
 

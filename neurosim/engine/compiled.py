@@ -8,12 +8,13 @@ from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from neurosim.engine.forest import look_ahead, steps_of, ways_of
+from neurosim.engine.forest import look_ahead
 from neurosim.engine.forward import new_activity
 from neurosim.engine.layout import PORTS, Machine, Placed, build_machine
 from neurosim.engine.run import Run
-from neurosim.engine.step import DEADLOCK, GENERAL
+from neurosim.engine.step import DEADLOCK
 from neurosim.errors import ConfigError, SimulationError
 from neurosim.fabric import Fabric, FabricState
 from neurosim.image import Image, Ints, Kinds, State
@@ -55,7 +56,7 @@ def _room(image: Image) -> tuple[int, int]:
     return max(populations, backward) + 1, max(populations * max(targets, 1), backward) + 1
 
 
-def _bench(image: Image, module: ModuleType) -> Any:
+def _bench(image: Image, weights: NDArray[Any], module: ModuleType) -> Any:
     n, steps = int(np.max(image.sizes)), image.hardware.steps
 
     def zeros(*shape: int) -> Ints:
@@ -63,9 +64,14 @@ def _bench(image: Image, module: ModuleType) -> Any:
 
     most = int(np.max(image.sizes[:-1])) * max(-image.weight_limits[0], image.weight_limits[1])
     wide = most >= 2**31  # a sum might not fit in 32 bits
+    sums = np.int64 if wide else np.int32
+    mirrored = int(np.sum(image.sizes[1:-1] * image.sizes[2:]))
     return module.Bench(
-        np.zeros(n, np.int64 if wide else np.int32), zeros(n), zeros(n), zeros(image.hardware.banks), zeros(n),
-        zeros(n), zeros(n), zeros(n), zeros(steps + 1, n), zeros(n), zeros(image.hardware.cores, 2),
+        acc=np.zeros(n, sums), steady=np.zeros(n, sums), often=zeros(n), usual=zeros(n), more=zeros(n), less=zeros(n),
+        spiked=np.zeros(n, np.uint8), mirror=np.zeros(mirrored, weights.dtype), active=zeros(n), factor=zeros(n),
+        narrow=np.zeros(n, np.int32), bank=zeros(image.hardware.banks), total=zeros(n), part=zeros(n), axon=zeros(n),
+        train=zeros(n), key=np.zeros(n, np.uint32), weight=np.zeros((module.BLOCK, n), weights.dtype),
+        trace=zeros(steps + 1, n), credit=zeros(n), busy=zeros(image.hardware.cores, 2),
     )  # fmt: skip
 
 
@@ -90,19 +96,18 @@ def run(
     m = build_machine(
         image, state.pointers, state.cycle, _room(image), max(capacity, 1 << 16) if record else 0
     )
-    if general:
-        m.clock[GENERAL] = 1
-    else:
-        m = look_ahead(m, steps_of(image), bool(hw.two_stage))
+    if not general:
+        m = look_ahead(m, image)
     samples, outputs = len(batch.values), int(image.sizes[-1])
     counts, membranes = np.zeros((samples, outputs), np.int64), np.zeros((samples, outputs), np.int64)
     cycles = np.zeros(samples, np.int64)
+    activity, bench = new_activity(image.sizes, hw.steps, image.trains), _bench(image, state.weights, module)
     # Copies: a read-only array is another type to numba, and would be compiled for once more.
     try:
         module.run_batch(
-            m, new_activity(image.sizes, hw.steps, image.trains), _bench(image, module), state.weights, image.offsets,
-            image.whole, image.drop, image.amplitude, batch.values.copy(), batch.labels.copy(), state.seed, batch.first,
-            batch.rates.copy(), batch.learn, image.constants, counts, membranes, cycles,
+            m, activity, bench, state.weights, image.offsets, image.whole, image.drop, image.amplitude,
+            batch.values.copy(), batch.labels.copy(), state.seed, batch.first, batch.rates.copy(), batch.learn,
+            image.constants, counts, membranes, cycles,
         )  # fmt: skip
     except CompileError as error:
         plugins = f"rule {image.rule.__name__} or neuron {image.neuron.__name__}"
@@ -131,10 +136,8 @@ def run_fabric(
     m = build_machine(
         fabric, state.pointers, state.cycle, room, max(capacity, 1 << 16) if record else 0, nodes + 1
     )
-    if general:
-        m.clock[GENERAL] = 1
-    else:
-        m = look_ahead(m, ways_of(fabric), bool(fabric.hardware.two_stage))
+    if not general:
+        m = look_ahead(m, fabric)
     spikes = np.zeros((raster.steps, len(fabric.sizes)), np.int64)
     cycles = np.zeros(raster.steps, np.int64)
     tissue = _tissue(fabric, state, module)

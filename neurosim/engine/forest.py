@@ -6,6 +6,9 @@ known, because the flit that frees the slot belongs to the same source and went 
 other, every cycle exact; about four times quicker than the general loop (docs/decisions, "forest").
 """
 
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,13 +18,13 @@ from neurosim.engine.network import (
     FLITS,
     INJECT,
     behind,
-    index,
     log,
     ready_cycle,
     receive,
     slot_of,
     start_packet,
 )
+from neurosim.engine.wheel import index
 from neurosim.fabric import Fabric
 from neurosim.image import Image, Ints
 from neurosim.kernel import first_bit, inlined, inner, kernel
@@ -170,17 +173,37 @@ def direct(start: Ints, target: NDArray[np.uint32], tree: Ints, core: NDArray[np
                 seen[core[j], core[target[k]]] = 1
 
 
-def look_ahead(m: Machine, steps: list[tuple[list[int], Ints, Ints]], two_stage: bool) -> Machine:
-    """The machine with what is known beforehand: sources that meet no other (`lone`), nodes and ports that are used
-    at all (`live...`).
+class Ahead(NamedTuple):
+    """What is known before a step: which sources meet no other, and which nodes and ports are used at all."""
+
+    lone: Ints  # [kinds, nodes]
+    live: Ints
+    live_in: Ints
+    live_out: Ints
+
+
+_AHEAD: WeakKeyDictionary[Any, Ahead] = WeakKeyDictionary()
+
+
+def look_ahead(m: Machine, placed: Image | Fabric) -> Machine:
+    """The machine with what is known beforehand of its image or fabric (worked out once for each).
 
     The two-stage arrangement always takes the general loop.
     """
+    if placed not in _AHEAD:
+        steps = ways_of(placed) if isinstance(placed, Fabric) else steps_of(placed)
+        _AHEAD[placed] = _survey(m, steps, bool(placed.hardware.two_stage))
+    ahead = _AHEAD[placed]
+    m.lone[:] = ahead.lone
+    return m._replace(live=ahead.live, live_in=ahead.live_in, live_out=ahead.live_out)
+
+
+def _survey(m: Machine, steps: list[tuple[list[int], Ints, Ints]], two_stage: bool) -> Ahead:
     inputs, nodes = len(m.input), len(m.node)
-    used, live = np.zeros(2 * inputs, bool), np.zeros(nodes, bool)
+    used, live, lone = np.zeros(2 * inputs, bool), np.zeros(nodes, bool), np.zeros_like(m.lone)
     live[-1] = True
     live[m.slice.core] = True
-    after, attach = m.output.after.copy(), m.node.attach.copy()
+    after, attach = m.output.after.astype(np.int64), m.node.attach.copy()
     for kinds, sources, sets in steps:
         user, meets = np.full(2 * inputs, NOBODY), np.zeros(nodes, np.int64)
         sources, sets = sources.astype(np.int64), sets.astype(np.int64)
@@ -188,7 +211,6 @@ def look_ahead(m: Machine, steps: list[tuple[list[int], Ints, Ints]], two_stage:
         used |= user != NOBODY
         live[sources] = True
         for kind in kinds:
-            m.lone[kind, sources] = 0 if two_stage else 1 - meets[sources]
+            lone[kind, sources] = 0 if two_stage else 1 - meets[sources]
     live[-1 - after[used[inputs:] & (after < 0)]] = True
-    nodes_used, inputs_used, outputs_used = (np.flatnonzero(mask) for mask in (live, used[:inputs], used[inputs:]))
-    return m._replace(live=nodes_used, live_in=inputs_used, live_out=outputs_used)
+    return Ahead(lone, *(np.flatnonzero(mask) for mask in (live, used[:inputs], used[inputs:])))

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 from neurosim.image import Ints
 from neurosim.kernel import draw32, inner, stream_key
-from neurosim.neuron import accumulate, accumulate_float32, bernoulli
+from neurosim.neuron import accumulate, bernoulli
 
-__all__ = ["ACCUMULATE", "BERNOULLI", "ENCODE", "KEEP", "Activity", "add_rows", "encode", "new_activity", "silence"]
+__all__ = [
+    "ACCUMULATE", "BERNOULLI", "ENCODE", "KEEP", "Activity", "add_rows", "encode", "new_activity", "silence",
+    "store_trains",
+]  # fmt: skip
 
 KEEP, ENCODE = 1, 2  # numbers of the random streams
 ACCUMULATE, BERNOULLI, ACCUMULATE_FLOAT32 = range(3)  # network.ENCODERS
@@ -29,8 +32,9 @@ class Activity(NamedTuple):
     symbol: Ints  # [neurons] error symbol
     membrane: Ints  # [neurons]
     spike: Ints  # [populations, steps + 1, largest population] lists of the neurons that fired in a slot
-    trains: Ints  # [256] stored spike trains of the input neurons (accumulate_float32)
+    trains: Ints  # [256] spike trains of input neurons by value (not bernoulli)
     number: Ints  # [populations, steps + 1] length of each list
+    live: Ints  # [largest population] input neurons that can fire in this sample
 
 
 def new_activity(sizes: Ints, steps: int, trains: Ints) -> Activity:
@@ -39,56 +43,83 @@ def new_activity(sizes: Ints, steps: int, trains: Ints) -> Activity:
     n = int(start[-1])
     shape = (len(sizes), steps + 1)
     train, fired, keep, symbol, membrane = (np.zeros(n, np.int64) for _ in range(5))
-    spike = np.zeros((*shape, int(np.max(sizes))), np.int64)
-    return Activity(start, train, fired, keep, symbol, membrane, spike, trains.copy(), np.zeros(shape, np.int64))
+    most = int(np.max(sizes))
+    spike = np.zeros((*shape, most), np.int64)
+    number, live = np.zeros(shape, np.int64), np.zeros(most, np.int64)
+    return Activity(start, train, fired, keep, symbol, membrane, spike, trains.copy(), number, live)
 
 
 @inner
 def silence(act: Activity, p: int, drop: int, learn: bool, seed: int, tick: int) -> None:
     """Clear population p for a new sample and draw its dropout mask."""
-    key = stream_key(seed, KEEP, tick, p)
-    for j in range(act.start[p], act.start[p + 1]):
-        act.train[j] = 0
-        act.fired[j] = 0
-        act.symbol[j] = 0
-        act.membrane[j] = 0
-        act.keep[j] = 1
+    first, stop = act.start[p], act.start[p + 1]
+    act.train[first:stop] = 0
+    act.fired[first:stop] = 0
+    act.symbol[first:stop] = 0
+    act.membrane[first:stop] = 0
+    act.keep[first:stop] = 1
     if learn and drop > 0:
-        for j in range(act.start[p], act.start[p + 1]):
-            byte = draw32(key, j - act.start[p]) & np.uint32(255)
-            act.keep[j] = 1 if byte >= drop else 0
+        key, keep = stream_key(seed, KEEP, tick, p), act.keep[first:stop]
+        for j in range(stop - first):
+            keep[j] = 1 if (draw32(key, j) & np.uint32(255)) >= drop else 0
+
+
+@inner
+def find_live(act: Activity, values: NDArray[np.uint8]) -> int:
+    """List the input neurons with a value that dropout keeps: no other can fire. Returns their number."""
+    count = 0
+    for i in range(values.shape[0]):
+        act.live[count] = i  # written always, kept only if it counts: no branch to mispredict
+        count += act.keep[i] if values[i] > 0 else 0
+    return count
+
+
+@inner
+def store_trains(act: Activity, hw: Any) -> None:
+    """What the accumulating input neuron does with each value, once for a batch: it depends on nothing else."""
+    if hw.encoder == ACCUMULATE:
+        for value in range(act.trains.shape[0]):
+            total, train = np.int64(0), np.int64(0)
+            for t in range(hw.steps):
+                total, fired = accumulate.step(total, value)
+                train |= np.int64(fired) << t
+            act.trains[value] = train
+
+
+@inner
+def draw_trains(act: Activity, values: NDArray[np.uint8], count: int, hw: Any, seed: int, tick: int) -> None:
+    """Trains of input neurons that fire at random."""
+    for t in range(hw.steps):
+        key = stream_key(seed, ENCODE, tick, t)
+        for k in range(count):
+            i = act.live[k]
+            fired = bernoulli.step(np.int64(values[i]), np.int64(draw32(key, i) & np.uint32(255)))
+            act.train[i] |= np.int64(fired) << t
 
 
 @inner
 def encode(act: Activity, values: NDArray[np.uint8], hw: Any, seed: int, tick: int) -> None:
     """Spikes of the input neurons in slots 0..steps-1."""
+    count = find_live(act, values)
+    if hw.encoder == BERNOULLI:
+        draw_trains(act, values, count, hw, seed, tick)
+    else:
+        for k in range(count):
+            act.train[act.live[k]] = act.trains[values[act.live[k]]]
     for t in range(hw.steps):
-        spikes = act.spike[0, t]
-        n = 0
-        key = stream_key(seed, ENCODE, tick, t)
-        for i in range(values.shape[0]):
-            value = np.int64(values[i])
-            if value == 0:
-                continue
-            if hw.encoder == ACCUMULATE:
-                act.membrane[i], fired = accumulate.step(act.membrane[i], value)
-            elif hw.encoder == BERNOULLI:
-                fired = bernoulli.step(value, np.int64(draw32(key, i) & np.uint32(255)))
-            else:
-                fired = accumulate_float32.step(act.trains[value], t)
-            if fired == 1 and act.keep[i] == 1:
-                spikes[n] = i
-                n += 1
-                act.train[i] |= np.int64(1) << t
-                act.fired[i] += 1
+        spikes, n = act.spike[0, t], 0
+        for k in range(count):
+            i = act.live[k]
+            spikes[n] = i
+            fired = (act.train[i] >> t) & 1
+            n += fired
+            act.fired[i] += fired
         act.number[0, t] = n
     act.number[0, hw.steps] = 0
 
 
 @inner
-def add_rows(
-    acc: NDArray[np.int32], weights: NDArray[np.int16], base: int, post: int, rows: Ints, count: int
-) -> None:
+def add_rows(acc: NDArray[Any], weights: NDArray[Any], base: int, post: int, rows: Ints, count: int) -> None:
     """acc[j] += sum of the rows' weights. Four rows a pass: the accumulators are loaded and stored once for four."""
     k = 0
     while k + 4 <= count:

@@ -20,39 +20,41 @@ PORTS = 8  # places for the ports of a router (four links, one to four cores); a
 WHEEL_BITS = 10
 WHEEL = 1 << WHEEL_BITS  # places of a timer wheel: cycles in the near one, blocks of as many cycles in the far one
 
-# The first eight fields of a record are one cache line: what most cycles touch.
+# Inputs and outputs take one cache line each: all that a cycle touches of them.
 _INPUT = (
-    "pushed",  # flits that entered in this step, the wire included
-    "popped",  # flits that left
-    "front_from",  # first cycle in which the present front may be considered
-    "feeder",  # PORTS * router + output that feeds this input, or -(n + 1) for terminal n
-    "waiting",  # 1 if the feeder needs a wake-up when a slot is freed
-    "todo",  # outputs that the front still needs (network.py: 0 stands for all)
-    "busy",
-    "blocked",
-    "crossed",  # cycles in which the present front crossed
-    "claimed",  # cycle of the claim (two-stage arrangement; singles.py: of the last crossing)
-    "held",  # output held by the packet at the front, or -1
-    "book",  # node whose ledger has this port
-    "unit",  # and its unit there
+    ("front_from", np.int64),  # first cycle in which the present front may be considered
+    ("blocked", np.int64),
+    ("claimed", np.int64),  # cycle of the last crossing
+    ("pushed", np.int32),  # flits that entered in this step, the wire included
+    ("popped", np.int32),  # flits that left
+    ("feeder", np.int32),  # PORTS * router + output that feeds this input, or -(n + 1) for terminal n
+    ("waiting", np.int32),  # 1 if the feeder needs a wake-up when a slot is freed
+    ("todo", np.int32),  # outputs that the front still needs
+    ("busy", np.int32),
+    ("crossed", np.int32),  # cycles in which the present front crossed
+    ("held", np.int32),  # output held by the packet at the front, or -1
+    ("book", np.int32),  # node whose ledger has this port
+    ("unit", np.int32),  # and its unit there
 )
 _OUTPUT = (
-    "ready",  # first cycle of the next grant, as far as is known (singles.py: NEVER if it is not known)
-    "after",  # input PORTS * router + port behind the output, -(n + 1) for terminal n, or NOWHERE
-    "pointer",  # round robin
-    "want",  # inputs whose front asks for it, one bit each (singles.py)
-    "due",  # 1: it is in the wheel (singles.py)
-    "wire",  # cycles from a grant to the arrival behind
-    "interval",  # cycles from a grant to the next
-    "sent",  # flits in this step
-    "back",  # cycles from a pop behind to the credit here
-    "free",  # first cycle in which the link takes the next flit (singles.py)
-    "owner",  # input that holds the output, or -1
-    "book",  # node whose ledger has this output
+    ("ready", np.int64),  # first cycle of the next grant; NEVER if it is not known
+    ("free", np.int64),  # first cycle in which the link takes the next flit
+    ("after", np.int32),  # input PORTS * router + port behind the output, -(n + 1) for terminal n, or NOWHERE
+    ("pointer", np.int32),  # round robin
+    ("want", np.int32),  # inputs whose front asks for it, one bit each
+    ("due", np.int32),  # 1: it is in the wheel for a grant
+    ("wire", np.int32),  # cycles from a grant to the arrival behind
+    ("interval", np.int32),  # cycles from a grant to the next
+    ("sent", np.int32),  # flits in this step
+    ("back", np.int32),  # cycles from a pop behind to the credit here
+    ("owner", np.int32),  # input that holds the output, or -1
+    ("book", np.int32),  # node whose ledger has this output
+    ("heads", np.int32),  # two stages: inputs whose head waits for a claim
+    ("claim_due", np.int32),  # 1: it is in the wheel for a claim
 )
 _SLOT = (
     ("packet", np.int32),
-    ("flit", np.int32),
+    ("left", np.int32),  # flits of the packet that follow
     ("set", np.int32),  # destination set of the packet
     ("row", np.int32),  # its cycles at the synapse unit (as in the packet)
     ("arrival", np.int64),  # may lie ahead: the flit is on the wire
@@ -151,17 +153,15 @@ class Machine(NamedTuple):
     hw: Any  # record [1]: the fields of image.Hardware, where the four rings start, and masks of all rings
     input: Any  # record [PORTS * routers]
     output: Any  # record [PORTS * routers]
-    present: Ints  # [routers] bit p: input p holds a flit (which may still be on the wire)
     slot: Any  # record [PORTS * routers * places]: FIFO entries
     node: Any  # record [nodes]
     ring: Ints  # [nodes, ...] axon credits, row starts, spike takes, packet tails: by number modulo depth
     packet: Any  # record [packets of a step]
     emission: Any  # record [emissions of a step + 1]
     row: Any  # record: rows of multicast packets by node, ascending
-    wheel: NDArray[np.uint64]  # [2, WHEEL, words]: routers to look at, by cycle (near wheel) or block (far wheel)
     marks: NDArray[np.uint64]  # [2, WHEEL / 64 + 1]: occupied places of each wheel; the last word: occupied words
-    heads: NDArray[np.int32]  # [2, WHEEL, 2]: first input and first output in a place of a wheel, or -1 (singles.py)
-    links: NDArray[np.int32]  # [2, PORTS * routers]: the input, or output, after each one there, or -1
+    heads: NDArray[np.int32]  # [2, WHEEL, 3]: first entry of a sort in a place of the near or far wheel, or -1
+    links: NDArray[np.int32]  # [3, PORTS * routers]: the entry after each one there, or -1
     live: Ints  # nodes that may have work
     live_in: Ints  # router inputs that flits may pass
     live_out: Ints  # router outputs that flits may pass
@@ -180,19 +180,18 @@ class Machine(NamedTuple):
     counts: Ints  # [phases, nodes, ops]
     cycles: Ints  # [phases, nodes, units, causes]; BARRIER is filled in at the end of the run
     totals: Ints  # [2, phases]: cycles, steps
-    clock: Ints  # [8]: cycle, overruns, deadlock; of this step emissions, packets, last end of a service, flits of the
-    # longest packet; 1: all packets go through the general loop
+    clock: Ints  # [6]: cycle, overruns, deadlock; of this step emissions, packets, last end of a service
     spikes: Ints  # [populations]
     flits: Ints  # [PORTS * routers] through each output
     log: Ints  # [capacity, 6]: cycle, event, node, a, b, c; no rows: nothing is recorded
     logged: Ints  # [1]
 
 
-def _records(fields: Any, n: int) -> Any:
-    """Records of zeros; larger ones take whole cache lines, and begin at one."""
+def _records(fields: Any, n: int, whole: bool = False) -> Any:
+    """Records of zeros, beginning at a cache line; `whole`: each takes whole lines."""
     typed = [(field, np.int64) if isinstance(field, str) else field for field in fields]
     size = np.dtype(typed).itemsize
-    typed += [(f"pad{k}", np.int64) for k in range(-(size // 8) % 8 if size > LINE else 0)]
+    typed += [(f"pad{k}", np.int64) for k in range(-(size // 8) % 8 if whole else 0)]
     dtype = np.dtype(typed)
     room = np.zeros(n * dtype.itemsize + LINE, np.uint8)
     begin = -room.ctypes.data % LINE
@@ -246,9 +245,9 @@ def build_machine(
     for name, value in zip((*hw._fields, "radix", *_RINGS), values, strict=True):
         record[name] = value
     inputs, outputs, node = (
-        _records(_INPUT, PORTS * hw.routers),
-        _records(_OUTPUT, PORTS * hw.routers),
-        _records(_NODE, nodes),
+        _records(_INPUT, PORTS * hw.routers, whole=True),
+        _records(_OUTPUT, PORTS * hw.routers, whole=True),
+        _records(_NODE, nodes, whole=True),
     )
     _wire(hw, inputs, outputs, node)
     inputs.held = outputs.owner = -1
@@ -273,17 +272,15 @@ def build_machine(
         hw=record,
         input=inputs,
         output=outputs,
-        present=_zeros(hw.routers),
         slot=_records(_SLOT, PORTS * hw.routers * places[4]),
         node=node,
         ring=_zeros(nodes, int(starts[4])),
         packet=_records(_PACKET, room[1] + 1),
         emission=_records(_EMISSION, room[0] + 1),
         row=_records(_ROW, rows),
-        wheel=np.zeros((2, WHEEL, (hw.routers + 63) // 64), np.uint64),
         marks=np.zeros((2, WHEEL // 64 + 1), np.uint64),
-        heads=np.full((2, WHEEL, 2), -1, np.int32),
-        links=np.full((2, PORTS * hw.routers), -1, np.int32),
+        heads=np.full((2, WHEEL, 3), -1, np.int32),
+        links=np.full((3, PORTS * hw.routers), -1, np.int32),
         live=np.arange(nodes),
         live_in=np.arange(PORTS * hw.routers),
         live_out=np.arange(PORTS * hw.routers),
@@ -302,7 +299,7 @@ def build_machine(
         counts=_zeros(phases, nodes, len(Op)),
         cycles=_zeros(phases, nodes, len(Unit), len(Cause)),
         totals=_zeros(2, phases),
-        clock=np.array([cycle, 0, 0, 0, 0, 0, 0, 0], np.int64),
+        clock=np.array([cycle, 0, 0, 0, 0, 0], np.int64),
         spikes=_zeros(len(image.sizes)),
         flits=_zeros(PORTS * hw.routers),
         log=_zeros(log_rows, 6),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.engine.contract import bank_cycles, ceil_div
-from neurosim.engine.forward import Activity, add_rows, encode, silence
+from neurosim.engine.forward import Activity, add_rows, encode, silence, store_trains
 from neurosim.engine.layout import Machine
 from neurosim.engine.step import (
     LAST,
@@ -27,7 +27,7 @@ from neurosim.engine.step import (
     set_sweep,
 )
 from neurosim.image import Ints
-from neurosim.kernel import draw32, inner, kernel, stream_key
+from neurosim.kernel import draw32, inlined, inner, kernel, stream_key
 from neurosim.ops import Op, Phase, Unit
 
 if TYPE_CHECKING:  # any rule and any neuron; they are bound before this file is executed
@@ -37,6 +37,9 @@ if TYPE_CHECKING:  # any rule and any neuron; they are bound before this file is
 __all__ = ["Bench", "run_batch"]
 
 ROUND = 16  # number of the random stream of stochastic rounding (plus the projection)
+WIDE = 64  # weights of a row from which on it is worth a look which rows can be left out
+TILE = 32  # copy_columns
+BLOCK = 32  # post neurons that learn together
 LEARNING = np.int64(Unit.LEARNING)
 ONE, TWO, THREE = np.int64(1), np.int64(2), np.int64(3)  # typed, see step.ZERO
 
@@ -44,55 +47,101 @@ ONE, TWO, THREE = np.int64(1), np.int64(2), np.int64(3)  # typed, see step.ZERO
 class Bench(NamedTuple):
     """Room to work in for the learning passes; sizes in brackets, n: the largest population."""
 
-    acc: NDArray[Any]  # [n] int32, or int64 for wide weights
+    acc: NDArray[Any]  # [n] int32, or int64 for wide weights: sums of the rows of a slot
+    steady: NDArray[Any]  # [n] the same for the rows that fire in most slots
+    often: Ints  # [n] 1 for such a row
+    usual: Ints  # [n] list of them
+    more: Ints  # [n] other rows that fire in a slot
+    less: Ints  # [n] such rows that do not
+    spiked: NDArray[np.uint8]  # [n] 1 for a neuron that fires in this slot
+    mirror: NDArray[Any]  # post-major copy of all projections but the first, as `weights`
     active: Ints  # [n] post neurons with a desire, as numbers within their slice
     factor: Ints  # [n] symbol x magnitude of each
+    narrow: NDArray[np.int32]  # [n] the same, if they fit
     bank: Ints  # [banks] words per bank
     total: Ints  # [n] error sums of a population
     part: Ints  # [n] what one slice adds to them
     axon: Ints  # [n] pre neurons with a spike
-    key: Ints  # [n] their random keys
+    train: Ints  # [n] their spike trains
+    key: NDArray[np.uint32]  # [n] their random keys
+    weight: NDArray[Any]  # [BLOCK, n] weights of some post neurons from them, as `weights`
     trace: Ints  # [steps + 1, n]
     credit: Ints  # [n]
     busy: Ints  # [cores, 2] cycles of the learning units, and the part that waits for banks
 
 
 @inner
-def layer(
-    act: Activity,
-    q: int,
-    weights: NDArray[np.int16],
-    base: int,
-    acc: NDArray[np.int32],
-    amplitude: int,
-    hw: Any,
-) -> None:
+def find_usual(act: Activity, b: Bench, q: int, hw: Any) -> int:
+    """List the neurons of population q that fire in more than half of the slots; returns their number."""
+    count = 0
+    for i in range(act.start[q + 1] - act.start[q]):
+        b.often[i] = 1 if 2 * act.fired[act.start[q] + i] > hw.steps + 1 else 0
+        b.usual[count] = i
+        count += b.often[i]
+    return count
+
+
+@inner
+def sum_slot(act: Activity, q: int, t: int, weights: NDArray[Any], base: int, post: int, b: Bench, usual: int) -> None:
+    """b.acc: the rows that fire in slot t = the usual ones - those of them that do not + the unusual that do.
+
+    The same integer as the sum of the rows one by one, with a third of the additions: most pixels of a digit are
+    almost black or almost white. Every intermediate sum is one of distinct rows, so it fits where the last one fits.
+    """
+    rows, count = act.spike[q, t], act.number[q, t]
+    less = more = 0
+    for k in range(usual):
+        b.less[less] = b.usual[k]
+        less += 1 - ((act.train[act.start[q] + b.usual[k]] >> t) & 1)
+    b.acc[:post] = 0
+    if less < usual - less:  # most of the usual ones do: shorter this way
+        for k in range(count):
+            b.more[more] = rows[k]
+            more += 1 - b.often[rows[k]]
+        add_rows(b.acc, weights, base, post, b.less, less)
+        for j in range(post):
+            b.acc[j] = b.steady[j] - b.acc[j]
+        rows, count = b.more, more
+    add_rows(b.acc, weights, base, post, rows, count)
+
+
+@inner
+def integrate(act: Activity, start: int, post: int, b: Bench, amplitude: int, hw: Any) -> None:
+    """The soma circuits of neurons start..start+post-1. Nothing but the circuit in the loop: it becomes vector code."""
+    threshold, leak_shift, bits, scale = hw.threshold, hw.leak_shift, hw.membrane_bits, np.int32(amplitude)
+    membrane, keep = act.membrane[start : start + post], act.keep[start : start + post]
+    for j in range(post):
+        drive = np.int64(b.acc[j])
+        if amplitude != 256:
+            drive = (drive * scale) >> 8
+        membrane[j], b.spiked[j] = neuron.step(membrane[j], drive, keep[j], threshold, leak_shift, bits)
+
+
+@inner
+def note_spikes(act: Activity, p: int, t: int, b: Bench) -> None:
+    """List the neurons of population p that fire in slot t, and enter the slot in their trains and counts."""
+    start, fired, n = act.start[p], act.spike[p, t], 0
+    for j in range(act.start[p + 1] - start):
+        fired[n] = j  # written always, kept only if it fired: no branch to mispredict
+        n += b.spiked[j]
+    for k in range(n):
+        act.train[start + fired[k]] |= np.int64(1) << t
+        act.fired[start + fired[k]] += 1
+    act.number[p, t] = n
+
+
+@inner
+def layer(act: Activity, q: int, weights: NDArray[Any], base: int, b: Bench, amplitude: int, hw: Any) -> None:
     """Population q + 1 over all steps: integrates slots 0..steps-1 of population q, fires in slots 1..steps."""
     start, post = act.start[q + 1], act.start[q + 2] - act.start[q + 1]
+    usual = find_usual(act, b, q, hw) if post >= WIDE else ZERO
+    b.steady[:post] = 0
+    add_rows(b.steady, weights, base, post, b.usual, usual)
     act.number[q + 1, 0] = 0
     for t in range(hw.steps):
-        acc[:post] = 0
-        add_rows(acc, weights, base, post, act.spike[q, t], act.number[q, t])
-        fired_list = act.spike[q + 1, t + 1]
-        n = 0
-        for j in range(post):
-            drive = np.int64(acc[j])
-            if amplitude != 256:
-                drive = (drive * amplitude) >> 8
-            value, fired = neuron.step(
-                act.membrane[start + j],
-                drive,
-                act.keep[start + j],
-                hw.threshold,
-                hw.leak_shift,
-                hw.membrane_bits,
-            )
-            act.membrane[start + j] = value
-            fired_list[n] = j  # written always, kept only if it fired: no branch to mispredict
-            n += fired
-            act.train[start + j] |= np.int64(fired) << (t + 1)
-            act.fired[start + j] += fired
-        act.number[q + 1, t + 1] = n
+        sum_slot(act, q, t, weights, base, post, b, usual)
+        integrate(act, start, post, b, amplitude, hw)
+        note_spikes(act, q + 1, t + 1, b)
 
 
 @inner
@@ -154,11 +203,72 @@ def find_active(m: Machine, act: Activity, b: Bench, s: int, fired: bool, c: Any
 
 
 @inner
-def error_step(m: Machine, act: Activity, b: Bench, hw: Any, q: int, weights: NDArray[Any], base: int,
-               whole: bool, c: Any) -> None:  # fmt: skip
+def copy_columns(act: Activity, b: Bench, weights: NDArray[Any], offsets: Ints) -> None:
+    """Fill the post-major copy, in tiles that stay in the cache."""
+    for q in range(1, act.start.shape[0] - 2):
+        pre, post = act.start[q + 1] - act.start[q], act.start[q + 2] - act.start[q + 1]
+        base = offsets[q] - offsets[1]
+        for i0 in range(0, pre, TILE):
+            for j0 in range(0, post, TILE):
+                size = min(TILE, pre - i0)
+                for j in range(j0, min(j0 + TILE, post)):
+                    first = offsets[q] + i0 * post + j
+                    copy = b.mirror[base + j * pre + i0 : base + j * pre + i0 + size]
+                    for i in range(size):
+                        copy[i] = weights[first + i * post]
+
+
+@inlined
+def column(b: Bench, base: int, pre: int, k: int) -> NDArray[Any]:
+    """The weights of active post neuron k, one for each pre neuron."""
+    first = base + b.active[k] * pre
+    return b.mirror[first : first + pre]
+
+
+@inner
+def sum_columns(b: Bench, factor: NDArray[Any], base: int, pre: int, count: int) -> None:
+    """b.part: weights of the `count` active posts x their factors, summed for every pre neuron.
+
+    Read from the copy that stores a post neuron's weights side by side (memory of the simulator, not of the chip),
+    four posts a pass as in `add_rows`: in rows, every weight would cost a cache line.
+    """
+    part = b.part
+    part[:pre] = 0
+    k = 0
+    while k + 4 <= count:
+        w0, w1 = column(b, base, pre, k), column(b, base, pre, k + 1)
+        w2, w3 = column(b, base, pre, k + 2), column(b, base, pre, k + 3)
+        f0, f1, f2, f3 = factor[k], factor[k + 1], factor[k + 2], factor[k + 3]
+        for i in range(pre):
+            part[i] += np.int64(w0[i]) * f0 + np.int64(w1[i]) * f1 + np.int64(w2[i]) * f2 + np.int64(w3[i]) * f3
+        k += 4
+    while k < count:
+        w0, f0 = column(b, base, pre, k), factor[k]
+        for i in range(pre):
+            part[i] += np.int64(w0[i]) * f0
+        k += 1
+
+
+@inner
+def sum_errors(b: Bench, base: int, pre: int, count: int) -> None:
+    """b.part by `sum_columns`, added to b.total. Factors of 32 bits, which any sensible rule has, multiply faster."""
+    fit = True
+    for k in range(count):
+        fit = fit and abs(b.factor[k]) < 2**31
+        b.narrow[k] = b.factor[k] if fit else 0
+    if fit:
+        sum_columns(b, b.narrow, base, pre, count)
+    else:
+        sum_columns(b, b.factor, base, pre, count)
+    for i in range(pre):
+        b.total[i] += b.part[i]
+
+
+@inner
+def error_step(m: Machine, act: Activity, b: Bench, hw: Any, q: int, mirrored: int, whole: bool, c: Any) -> None:
     """Transposed read of projection q: error sums of population q, sent as desires or as partial sums."""
     open_step(m)
-    pre, post = act.start[q + 1] - act.start[q], act.start[q + 2] - act.start[q + 1]
+    pre = act.start[q + 1] - act.start[q]
     projections = act.start.shape[0] - 2
     b.total[:pre] = 0
     for n in range(hw.cores):
@@ -166,15 +276,15 @@ def error_step(m: Machine, act: Activity, b: Bench, hw: Any, q: int, weights: ND
         for k in range(m.core_ptr[n], m.core_ptr[n + 1]):
             s = m.order[k]
             if m.slice[s].population == q + 1:
-                error_slice(m, act, b, hw, n, s, q, weights, base, pre, post, whole, projections + q, c)
+                error_slice(m, act, b, hw, n, s, q, mirrored, pre, whole, projections + q, c)
     close_step(m, Phase.ERROR.value)
     for i in range(pre):
         act.symbol[act.start[q] + i] = rule.hidden_symbol(b.total[i], c)
 
 
 @inner
-def error_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, q: int, weights: NDArray[Any],
-                base: int, pre: int, post: int, whole: bool, kind: int, c: Any) -> None:  # fmt: skip
+def error_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, q: int, mirrored: int, pre: int,
+                whole: bool, kind: int, c: Any) -> None:  # fmt: skip
     """One core's share: scan its neurons, then row by row the words that hold an active post."""
     counts = m.counts[Phase.ERROR.value, n]
     size = m.slice[s].neurons
@@ -192,14 +302,7 @@ def error_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, q:
     counts[Op.NEURON_READ.value] += max(0, count - hw.learning_lanes) * pre  # the lanes hold one list entry each
     if whole:
         counts[Op.DESIRE_UPDATE.value] += pre  # the error circuits that decide at the sender
-    column = base + m.slice[s].first
-    for i in range(pre):
-        row = weights[column + i * post : column + i * post + size]
-        part = np.int64(0)
-        for k in range(count):
-            part += row[b.active[k]] * b.factor[k]
-        b.total[i] += part
-        b.part[i] = part
+    sum_errors(b, mirrored + m.slice[s].first * pre, pre, count)
     for t in range(m.slice.shape[0]):
         if m.slice[t].population == q:
             first = m.slice[t].first
@@ -210,56 +313,120 @@ def error_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, q:
 
 
 @inner
-def replay(act: Activity, b: Bench, hw: Any, q: int, seed: int, tick: int, c: Any) -> int:
-    """Replay the stored slots of population q through the trace circuits; returns the axons with a spike."""
+def find_axons(act: Activity, b: Bench, hw: Any, q: int) -> int:
+    """List the neurons of population q with a stored spike (slots 0..steps-1); returns their number."""
     stored = (np.int64(1) << hw.steps) - 1
     count = 0
     for i in range(act.start[q + 1] - act.start[q]):
         train = act.train[act.start[q] + i] & stored
-        if train != 0:
-            b.axon[count] = i
-            b.key[count] = stream_key(seed, ROUND + q, tick, i)
-            trace = np.int64(0)
-            for t in range(hw.steps):
-                trace = rule.on_slot(trace, (train >> t) & 1, c)
-                b.trace[t + 1, count] = trace
-            count += 1
+        b.axon[count], b.train[count] = i, train
+        count += 1 if train != 0 else 0
     return count
 
 
 @inner
-def update_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, weights: NDArray[Any], base: int,
-                 axons: int, rate: int, c: Any) -> tuple[int, int]:  # fmt: skip
-    """Weights of one slice: (cycles, of which waiting for banks) of the learning unit."""
+def replay(b: Bench, hw: Any, axons: int, stream: int, seed: int, tick: int, c: Any) -> None:
+    """Replay the stored slots of the listed axons through the trace circuits. Axons side by side: vector code."""
+    for a in range(axons):
+        b.key[a] = stream_key(seed, stream, tick, b.axon[a])
+    b.trace[0, :axons] = 0
+    for t in range(hw.steps):
+        before, after = b.trace[t], b.trace[t + 1]
+        for a in range(axons):
+            after[a] = rule.on_slot(before[a], (b.train[a] >> t) & 1, c)
+
+
+@inner
+def sum_credits(b: Bench, hw: Any, axons: int, train: int, c: Any) -> int:
+    """b.credit: credits of one post neuron's synapses with the listed axons; returns the additions."""
+    credit, additions = b.credit, 0
+    credit[:axons] = 0
+    for t in range(1, hw.steps + 1):
+        if (train >> t) & 1 == 1:
+            additions += axons
+            slot = b.trace[t]
+            for a in range(axons):
+                credit[a] = rule.on_post(credit[a], slot[a], c)
+    return additions
+
+
+@inner
+def read_block(b: Bench, axons: int, weights: NDArray[Any], base: int, post: int, first: int, count: int) -> None:
+    """b.weight: `count` active posts from the one numbered `first` on, row by row as the weights lie in memory."""
+    for a in range(axons):
+        row = weights[base + b.axon[a] * post : base + (b.axon[a] + 1) * post]
+        for k in range(count):
+            b.weight[k, a] = row[b.active[first + k]]
+
+
+@inner
+def write_block(b: Bench, axons: int, weights: NDArray[Any], base: int, post: int, first: int, count: int) -> None:
+    """The way back."""
+    for a in range(axons):
+        row = weights[base + b.axon[a] * post : base + (b.axon[a] + 1) * post]
+        for k in range(count):
+            row[b.active[first + k]] = b.weight[k, a]
+
+
+@inner
+def write_columns(b: Bench, axons: int, mirrored: int, pre: int, first: int, count: int) -> None:
+    """The same into the post-major copy."""
+    for k in range(count):
+        copy = column(b, mirrored, pre, first + k)
+        for a in range(axons):
+            copy[b.axon[a]] = b.weight[k, a]
+
+
+@inner
+def learn_column(b: Bench, k: int, axons: int, number: int, symbol: int, rate: int, c: Any) -> None:
+    """Synapse circuits of post neuron `number`, row k of b.weight. Axons side by side: vector code."""
+    weight, credit, key, low, high = b.weight[k], b.credit, b.key, c.weight_min, c.weight_max
+    for a in range(axons):
+        random = np.int64(draw32(key[a], number))
+        new = rule.on_update(np.int64(weight[a]), credit[a], symbol, rate, random, c)
+        weight[a] = max(low, min(high, new))  # whatever the rule: the store saturates
+
+
+@inner
+def update_weights(act: Activity, b: Bench, hw: Any, start: int, first: int, count: int, weights: NDArray[Any],
+                   base: int, post: int, mirrored: int, pre: int, axons: int, rate: int, c: Any) -> int:  # fmt: skip
+    """Weights of the `count` active neurons of a slice that begins at neuron `first`; returns the credit additions.
+
+    `base`: its first weight; `mirrored`: its first column in b.mirror, or negative.
+    """
+    additions = 0
+    for k0 in range(0, count, BLOCK):
+        size = min(BLOCK, count - k0)
+        read_block(b, axons, weights, base, post, k0, size)
+        for k in range(size):
+            g = start + b.active[k0 + k]
+            additions += sum_credits(b, hw, axons, act.train[g], c)
+            learn_column(b, k, axons, first + b.active[k0 + k], act.symbol[g], rate, c)
+        write_block(b, axons, weights, base, post, k0, size)
+        if mirrored >= 0:
+            write_columns(b, axons, mirrored, pre, k0, size)
+    return additions
+
+
+@inner
+def update_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, count: int, weights: NDArray[Any],
+                 base: int, mirrored: int, axons: int, rate: int, c: Any) -> tuple[int, int]:  # fmt: skip
+    """Weights of one slice with `count` active neurons: (cycles, of which waiting for banks) of the learning unit."""
     p, size = m.slice[s].population, m.slice[s].neurons
     pre, post = act.start[p] - act.start[p - 1], act.start[p + 1] - act.start[p]
     counts = m.counts[Phase.UPDATE.value, n]
     counts[Op.NEURON_READ.value] += size
     counts[Op.AXON_READ.value] += pre
     counts[Op.AXON_WRITE.value] += axons
-    count = find_active(m, act, b, s, True, c)
     if count == 0:
         return size + pre, 0
     words, port, ideal = post_words(b, hw, count, TWO)
     compute = ceil_div(count, hw.learning_lanes) * ceil_div(hw.steps, hw.slots_per_cycle)
     row = max(port, compute)
-    additions = 0
-    for k in range(count):
-        j = b.active[k]
-        g = act.start[p] + m.slice[s].first + j
-        b.credit[:axons] = 0
-        for t in range(1, hw.steps + 1):
-            if (act.train[g] >> t) & 1 == 1:
-                additions += axons
-                slot = b.trace[t]
-                for a in range(axons):
-                    b.credit[a] = rule.on_post(b.credit[a], slot[a], c)
-        symbol, at = act.symbol[g], base + m.slice[s].first + j
-        for a in range(axons):
-            w = at + b.axon[a] * post
-            random = np.int64(draw32(b.key[a], m.slice[s].first + j))
-            weight = rule.on_update(np.int64(weights[w]), b.credit[a], symbol, rate, random, c)
-            weights[w] = max(c.weight_min, min(c.weight_max, weight))  # whatever the rule: the store saturates
+    first = m.slice[s].first
+    copy = mirrored + first * pre if mirrored >= 0 else -1
+    additions = update_weights(act, b, hw, act.start[p] + first, first, count, weights, base + first, post, copy, pre,
+                               axons, rate, c)  # fmt: skip
     counts[Op.TRACE_STEP.value] += axons * hw.steps
     counts[Op.CREDIT_ADD.value] += additions
     counts[Op.SYNAPSE_READ.value] += axons * words
@@ -278,11 +445,17 @@ def update_step(m: Machine, act: Activity, b: Bench, hw: Any, weights: NDArray[A
     busy = b.busy
     busy[:] = 0
     for q in range(act.start.shape[0] - 2):
-        axons = replay(act, b, hw, q, seed, tick, c)
+        axons, replayed = find_axons(act, b, hw, q), False
+        mirrored = offsets[q] - offsets[1] if q > 0 else -1
         for s in range(m.slice.shape[0]):
             if m.slice[s].population == q + 1:
+                count = find_active(m, act, b, s, True, c)
+                if count > 0 and not replayed:  # often no neuron of the layer has anything to learn
+                    replay(b, hw, axons, ROUND + q, seed, tick, c)
+                    replayed = True
                 n = m.slice[s].core
-                cycles, conflict = update_slice(m, act, b, hw, n, s, weights, offsets[q], axons, rate, c)
+                cycles, conflict = update_slice(m, act, b, hw, n, s, count, weights, offsets[q], mirrored, axons,
+                                                rate, c)  # fmt: skip
                 busy[n, 0] += cycles
                 busy[n, 1] += conflict
     for n in range(hw.cores):
@@ -302,7 +475,7 @@ def run_sample(m: Machine, act: Activity, b: Bench, weights: NDArray[Any], offse
         silence(act, p, drop[p], learn, seed, tick)
     encode(act, values, hw, seed, tick)
     for q in range(populations - 1):
-        layer(act, q, weights, offsets[q], b.acc, amplitude[q] if learn else 256, hw)
+        layer(act, q, weights, offsets[q], b, amplitude[q] if learn else 256, hw)
     host_step(m, ZERO, ONE)
     for slot in range(hw.steps + 1):
         forward_step(m, act, slot, learn, drop)
@@ -312,7 +485,7 @@ def run_sample(m: Machine, act: Activity, b: Bench, weights: NDArray[Any], offse
     host_step(m, ONE, THREE)
     output_desire(m, act, hw, label, c)
     for q in range(populations - 2, 0, -1):
-        error_step(m, act, b, hw, q, weights, offsets[q], whole[q], c)
+        error_step(m, act, b, hw, q, offsets[q] - offsets[1], whole[q], c)
         if not whole[q]:
             desire_step(m, hw, q)
     update_step(m, act, b, hw, weights, offsets, seed, tick, rate, c)
@@ -324,6 +497,9 @@ def run_batch(m: Machine, act: Activity, b: Bench, weights: NDArray[Any], offset
               rates: Ints, learn: bool, c: Any, outputs: Ints, membranes: Ints, cycles: Ints) -> None:  # fmt: skip
     """Samples one after another; fills counts and membranes of the output population and cycles per sample."""
     top = act.start.shape[0] - 2
+    store_trains(act, m.hw[0])
+    if learn:
+        copy_columns(act, b, weights, offsets)
     for k in range(values.shape[0]):
         before = m.clock[0]
         run_sample(m, act, b, weights, offsets, whole, drop, amplitude, values[k], labels[k], seed, first + k,

@@ -3,11 +3,11 @@
 import numpy as np
 
 from neurosim.engine.contract import step_cycles
+from neurosim.engine.flits import run_flits
 from neurosim.engine.forest import run_alone
 from neurosim.engine.forward import BERNOULLI, Activity
 from neurosim.engine.layout import BY_KIND, PORTS, Machine
-from neurosim.engine.network import FLITS, run_packets, slot_of
-from neurosim.engine.singles import run_singles
+from neurosim.engine.network import slot_of
 from neurosim.image import Ints
 from neurosim.kernel import inner
 from neurosim.ops import Cause, Op, Phase, Unit
@@ -17,7 +17,6 @@ __all__ = [
     "DEADLOCK",
     "LAST",
     "ZERO",
-    "GENERAL",
     "add_emission",
     "add_packet",
     "begin_node",
@@ -37,7 +36,7 @@ BUSY, STARVED, BLOCKED, CONFLICT = (
     Cause.BLOCKED.value,
     Cause.CONFLICT.value,
 )
-CYCLE, OVERRUNS, DEADLOCK, EMISSIONS, PACKETS, LAST, LONGEST, GENERAL = range(8)  # entries of Machine.clock
+CYCLE, OVERRUNS, DEADLOCK, EMISSIONS, PACKETS, LAST = range(6)  # entries of Machine.clock
 
 
 @inner
@@ -48,7 +47,7 @@ def open_step(m: Machine) -> None:
         port.pushed = port.popped = port.front_from = port.busy = port.blocked = 0
         port.claimed = -1
     for q in m.live_out:
-        m.output[q].sent = m.output[q].ready = 0
+        m.output[q].sent = m.output[q].ready = m.output[q].free = 0
     for n in m.live:
         node = m.node[n]
         node.items = node.cycles = node.extra = node.extra_done = 0
@@ -60,7 +59,7 @@ def open_step(m: Machine) -> None:
         node.ejected = node.axon_free = node.axon_busy = node.axon_blocked = 0
         node.rows = node.synapse_free = node.synapse_busy = 0
         node.sent_last = -1
-    m.clock[EMISSIONS] = m.clock[PACKETS] = m.clock[LAST] = m.clock[LONGEST] = 0
+    m.clock[EMISSIONS] = m.clock[PACKETS] = m.clock[LAST] = 0
 
 
 @inner
@@ -96,7 +95,6 @@ def add_packet(m: Machine, n: int, target: int, kind: int) -> None:
     packet.set, packet.kind, packet.origin, packet.number = target, kind, n, p - m.node[n].packet0
     packet.row = BY_KIND
     m.clock[PACKETS] = p + 1
-    m.clock[LONGEST] = max(m.clock[LONGEST], m.service[kind, 0, FLITS])
     m.node[n].alone = m.lone[kind, n]
     m.emission[m.clock[EMISSIONS]].packets = p + 1
 
@@ -133,13 +131,8 @@ def close_step(m: Machine, phase: int) -> None:
                 run_alone(m, n)
             else:
                 meeting += 1
-    if meeting > 0:
-        if m.clock[LONGEST] == 1 and hw.two_stage == 0 and m.clock[GENERAL] == 0:
-            flows = run_singles(m)
-        else:
-            flows = run_packets(m)
-        if not flows:
-            m.clock[DEADLOCK] = 1
+    if meeting > 0 and not run_flits(m):
+        m.clock[DEADLOCK] = 1
     over = m.clock[LAST]
     for n in m.live:
         over = max(over, book_source(m, phase, n))
@@ -191,7 +184,9 @@ def book_routers(m: Machine, phase: int) -> None:
         port = m.input[q]
         if port.busy > 0:
             last = m.slot[slot_of(m, q, port.popped - 1)].pop_cycle + 1
-            charge(m, phase, port.book, port.unit, port.busy, ZERO, port.blocked, last)
+            charge(
+                m, phase, np.int64(port.book), np.int64(port.unit), np.int64(port.busy), ZERO, port.blocked, last
+            )
             m.counts[phase, port.book, Op.BUFFER_WRITE.value] += port.pushed
             m.counts[phase, port.book, Op.BUFFER_READ.value] += port.busy
     for q in m.live_out:

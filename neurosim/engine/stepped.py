@@ -2,7 +2,7 @@
 
 This file is executed once per neuron (see `fabric_engine.stepped`): `neuron` is bound to its module first. In a
 stepped chip the spikes of a step do not depend on the order of arrival: `run_steps` computes what happens, and hands
-the packets with their service cycles to the timing of network, singles and forest.
+the packets with their service cycles to the timing of network, flits and forest.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 
 from neurosim.engine.forward import add_rows
 from neurosim.engine.layout import BY_NODE, Machine
-from neurosim.engine.network import FLITS
 from neurosim.engine.step import (
     EMISSIONS,
-    LONGEST,
     PACKETS,
     ZERO,
     add_emission,
@@ -186,7 +184,6 @@ def send(m: Machine, t: Tissue, n: int, s: int, j: int, position: int, before: i
         else:
             add_sparse(m, t, n, j, kind)
         m.node[n].alone = m.lone[kind, n]
-        m.clock[LONGEST] = max(m.clock[LONGEST], m.service[kind, 0, FLITS])
     if m.clock[PACKETS] == first:  # it sends nothing: no emission
         m.clock[EMISSIONS] -= 1
         m.node[n].stop -= 1

@@ -12,15 +12,15 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
+from neurosim.engine.flits import run_flits
 from neurosim.engine.layout import Machine, build_machine
-from neurosim.engine.network import ARRIVE, CROSS, INJECT, run_packets
+from neurosim.engine.network import ARRIVE, CROSS, INJECT
 from neurosim.engine.reference.book import Book
 from neurosim.engine.reference.clock import DELIVER, At, Process
 from neurosim.engine.reference.packet import Packet
 from neurosim.engine.reference.router import Output, Router, connect
 from neurosim.engine.reference.terminal import Terminal
 from neurosim.engine.reference.work import Work
-from neurosim.engine.singles import run_singles
 from neurosim.engine.step import add_emission, add_packet, begin_node, open_step
 from neurosim.errors import ConfigError, SimulationError
 from neurosim.image import Hardware, Image, Ints, Kinds, Program, Slices
@@ -65,16 +65,12 @@ def bare_hardware(columns: int, rows: int, buffer_flits: int, *, link_cycles: in
     return Hardware(**values)
 
 
-def run_traffic(
-    hardware: Hardware, traffic: Traffic, engine: str = "compiled", *, general: bool = False
-) -> Stamps:
-    """Run the script; `general`: through the general loop even if all packets are single flits (for tests).
-
-    Raises SimulationError for a deadlock, ConfigError for an unknown engine."""
+def run_traffic(hardware: Hardware, traffic: Traffic, engine: str = "compiled") -> Stamps:
+    """Run the script. Raises SimulationError for a deadlock, ConfigError for an unknown engine."""
     if engine not in ("compiled", "reference"):
         raise ConfigError(f"engine: expected one of compiled, reference, got '{engine}'")
     image = _bare_image(hardware, int(np.max(traffic.flits, initial=1)))
-    events = _compiled(image, traffic, general) if engine == "compiled" else _reference(image, traffic)
+    events = (_compiled if engine == "compiled" else _reference)(image, traffic)
     return _stamps(events, traffic)
 
 
@@ -98,7 +94,7 @@ def _bare_image(hw: Hardware, longest: int) -> Image:
 
 
 @kernel
-def _send(m: Machine, create: Ints, source: Ints, target: Ints, flits: Ints, singles: bool) -> bool:
+def _send(m: Machine, create: Ints, source: Ints, target: Ints, flits: Ints) -> bool:
     open_step(m)
     for n in range(m.node.shape[0]):
         begin_node(m, n)
@@ -108,16 +104,15 @@ def _send(m: Machine, create: Ints, source: Ints, target: Ints, flits: Ints, sin
                 add_emission(m, n, k)
                 add_packet(m, n, target[k], flits[k] - 1)
                 m.packet[m.clock[4] - 1].release = create[k]
-    return run_singles(m) if singles else run_packets(m)
+    return run_flits(m)
 
 
-def _compiled(image: Image, traffic: Traffic, general: bool) -> Ints:
+def _compiled(image: Image, traffic: Traffic) -> Ints:
     packets, hw = len(traffic.create), image.hardware
     rows = int(np.sum(traffic.flits)) * (hw.columns + hw.rows + 4)
     m = build_machine(image, hw.pointers(), 0, (packets, packets), rows)
     columns = (np.array(c, np.int64) for c in (traffic.create, traffic.source, traffic.target, traffic.flits))
-    singles = not general and not hw.two_stage and bool((traffic.flits == 1).all())
-    if not _send(m, *columns, singles):
+    if not _send(m, *columns):
         raise SimulationError(
             "the network-on-chip is deadlocked: flits wait for each other and none can move"
         )

