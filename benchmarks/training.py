@@ -165,7 +165,7 @@ def find_data() -> Dataset:
 
 def table(rows: dict[str, dict[str, Any]], chip: str) -> str:
     lines = [
-        f"{'network':16} {'over function only':>19} {'over the least':>15} {'s/epoch: engine':>16} {'function only':>14}"
+        f"{'network':16} {'over function only':>19} {'over the least':>15} {'s/epoch, ours':>16} {'function only':>14}"
         f" {'least':>6}   us/sample, first and last stretch"
     ]
     for name, row in rows.items():
