@@ -82,25 +82,25 @@ def travel(m: Machine, p: int, flit: int, start: int, arrival: int) -> None:
 @inner
 def run_alone(m: Machine, n: int) -> None:
     """All packets of node n, in order."""
-    hw, node = m.hw[0], m.node[n]
+    hw, node = m.hw[0], m.node[index(n)]
     q = node.attach
     for e in range(node.first, node.stop):
-        for p in range(m.emission[e].packets, m.emission[e + 1].packets):
+        for p in range(m.emission[index(e)].packets, m.emission[index(e + 1)].packets):
             node.emission, node.packet = e, p
             start_packet(m, n)
-            flits = m.service[m.packet[p].kind, n, FLITS]
+            flits = m.service[index(m.packet[index(p)].kind), index(n), FLITS]
             for flit in range(flits):
                 wanted = max(node.ready, node.sent_last + 1)
                 cycle = wanted
-                number = m.input[q].pushed - hw.buffer_flits
+                number = m.input[index(q)].pushed - hw.buffer_flits
                 if number >= 0:
                     cycle = max(cycle, m.slot[slot_of(m, q, number)].pop_cycle + 2)
                 node.inject_blocked += cycle - wanted
                 node.sent_last = cycle
                 node.flits += 1
-                log(m, cycle, INJECT, n, m.packet[p].number, flit, m.packet[p].kind)
+                log(m, cycle, INJECT, n, m.packet[index(p)].number, flit, m.packet[index(p)].kind)
                 travel(m, p, flit, q, cycle + 2)
-            m.ring[n, hw.tail_at + (m.packet[p].number & hw.tail_mask)] = node.sent_last
+            m.ring[index(n), index(hw.tail_at + (m.packet[index(p)].number & hw.tail_mask))] = node.sent_last
     node.emission = node.stop
 
 

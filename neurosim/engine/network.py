@@ -133,10 +133,10 @@ def row_at(m: Machine, p: int, row: int, n: int) -> int:
 @inlined
 def receive(m: Machine, n: int, p: int, flit: int, cycle: int) -> None:
     """A flit arrives at terminal n: axon unit, then (rows only) synapse unit."""
-    kind = np.int64(m.packet[p].kind)
-    log(m, cycle, ARRIVE, n, m.packet[p].origin, m.packet[p].number, flit)
-    if flit == m.service[kind, n, FLITS] - 1:
-        serve_tail(m, n, p, kind, row_at(m, p, np.int64(m.packet[p].row), n), flit, cycle)
+    kind = np.int64(m.packet[index(p)].kind)
+    log(m, cycle, ARRIVE, n, m.packet[index(p)].origin, m.packet[index(p)].number, flit)
+    if flit == m.service[index(kind), index(n), FLITS] - 1:
+        serve_tail(m, n, p, kind, row_at(m, p, np.int64(m.packet[index(p)].row), n), flit, cycle)
     else:
         serve(m, n, p, np.int64(1), np.int64(0), flit, cycle)
 

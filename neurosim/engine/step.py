@@ -9,7 +9,7 @@ from neurosim.engine.forward import BERNOULLI, Activity
 from neurosim.engine.layout import BY_KIND, PORTS, Machine
 from neurosim.engine.network import slot_of
 from neurosim.image import Ints
-from neurosim.kernel import inner
+from neurosim.kernel import inlined, inner
 from neurosim.ops import Cause, Op, Phase, Unit
 from neurosim.routing import xy
 
@@ -70,7 +70,7 @@ def begin_node(m: Machine, n: int) -> None:
     node.packet = node.packet0 = m.clock[PACKETS]
 
 
-@inner
+@inlined
 def add_emission(m: Machine, n: int, position: int) -> None:
     """The next emission: item `position` of the sweep of node n."""
     e = m.clock[EMISSIONS]
@@ -80,14 +80,14 @@ def add_emission(m: Machine, n: int, position: int) -> None:
     m.node[n].stop = e + 1
 
 
-@inner
+@inlined
 def delay_emission(m: Machine, before: int, more: int) -> None:
     """The latest emission: its item takes `more` cycles than an item of its sweep, the items before it `before`."""
     emission = m.emission[m.clock[EMISSIONS] - 1]
     emission.before, emission.more = before, more
 
 
-@inner
+@inlined
 def add_packet(m: Machine, n: int, target: int, kind: int) -> None:
     """One more packet of the latest emission, to destination set `target`."""
     p = m.clock[PACKETS]
