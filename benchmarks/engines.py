@@ -3,7 +3,7 @@
     python benchmarks/engines.py [--chip mesh16] [--network 784-512-10] [--samples 200] [--json FILE] [--smoke]
 
 One thread; the first call (compilation) is not timed; medians over five repeats for the compiled engine, three for
-the reference. `general` is the compiled engine with every packet through the general loop (no recursion for
+the reference. `general` is the compiled engine with every flit event by event (no recursion for
 sources that meet no other).
 """
 

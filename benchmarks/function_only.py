@@ -20,6 +20,7 @@ __all__ = ["Trainer"]
 
 KEEP, ROUND = 1, 16  # streams of random numbers: dropout, rounding (plus the projection)
 WIDE = 64  # weights of a row from which on it pays to look for the rows that fire in most slots
+NEVER = 1 << 40
 BLOCK = 64  # post neurons whose steps are worked out at a time: the table stays in the first cache
 
 compiled = numba.njit(nogil=True, _nrt=False)  # no reference counting: it would cost more than some of the loops
@@ -41,6 +42,7 @@ class Numbers(NamedTuple):
     trace_max: int
     shift: int  # fraction bits of credit x rate
     random_bits: int  # 0: rounding to nearest
+    wide: int  # weights of a row from which on rows that fire in most slots are summed once
     weight_min: int
     weight_max: int
 
@@ -184,7 +186,7 @@ def layer(r: Room, q: int, amplitude: int, n: Numbers) -> None:
     """Population q + 1 over all steps."""
     pre, first, post = r.start[q + 1] - r.start[q], r.start[q + 1], r.start[q + 2] - r.start[q + 1]
     usual, base = 0, r.offset[q]
-    if post >= WIDE:
+    if post >= n.wide:
         for i in range(pre):
             r.rows[1, usual] = i
             r.rare[i] = 2 * count_bits(r.train[r.start[q] + i]) <= n.steps + 1
@@ -334,9 +336,13 @@ def train(r: Room, values: Any, labels: Any, first: int, rates: Any, seed: int, 
 
 
 class Trainer:
-    """Weights that learn. `weights` is laid out as the engine's state: compare them bit by bit."""
+    """Weights that learn. `weights` is laid out as the engine's state: compare them bit by bit.
 
-    def __init__(self, image: Image, weights: NDArray[np.int16], seed: int) -> None:
+    A row that fires in most slots may be summed once, and taken away where it is silent: the same sums with fewer
+    additions, and the engine does so, too. `every_event` adds every row of every slot instead, as the chip does.
+    """
+
+    def __init__(self, image: Image, weights: NDArray[np.int16], seed: int, every_event: bool = False) -> None:
         hw, c = image.hardware, image.constants
         if image.rule.__name__ != "neurosim.learning.desire_bp" or image.neuron.__name__ != "neurosim.neuron.lif":
             raise ValueError("the function-only trainer knows desire_bp and lif only")
@@ -345,7 +351,7 @@ class Trainer:
         self.n = Numbers(
             hw.steps, hw.threshold, hw.leak_shift, (1 << (hw.membrane_bits - 1)) - 1, c.target, c.more_below,
             c.less_from, c.hidden_threshold, c.trace_shift, c.trace_unit, c.trace_limit, c.update_shift,
-            c.random_bits if c.stochastic else 0, c.weight_min, c.weight_max,
+            c.random_bits if c.stochastic else 0, NEVER if every_event else WIDE, c.weight_min, c.weight_max,
         )  # fmt: skip
         self.seed, self.drop, self.amplitude, self.weights = seed, image.drop, image.amplitude, weights.copy()
         sizes, offset = image.sizes, image.offsets

@@ -15,10 +15,7 @@ import argparse
 import importlib.metadata
 import importlib.util
 import json
-import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from cases import COLUMNS, CORES, CORES_PER_TILE, NAMES, ROWS, Case, case, fan_out, place_of, spikes_of
+from turns import Player, Seat, peak_memory
 
 MODES = ("simple", "detailed", "cycle")
 MISSING = "SANA-FE is not installed here. It comes with the extra `bench`: pip install -e '.[bench]'"
@@ -167,20 +165,18 @@ def connect(net: Case, groups: dict[str, Any], offset: np.ndarray, pres: np.ndar
             group.connect_neurons_sparse(groups["lif"], {"w": weight[mine].tolist()}, pairs)
 
 
-def peak_memory() -> int:
-    """Bytes, of this process since it began."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
 def threads() -> int | None:
     """Threads of this process, where the system says."""
     task = Path("/proc/self/task")
     return len(list(task.iterdir())) if task.is_dir() else None
 
 
-def child(name: str, mode: str, steps: int, warmup: int, repeats: int, seed: int, scale: float) -> dict[str, Any]:
-    """Runs in the process of its own. Lists are per step, the warm-up included, or per repeat."""
+def child(name: str, mode: str, steps: int, warmup: int, repeats: int, seed: int, scale: float) -> None:
+    """Runs in the process of its own, and waits for its turn before each repeat.
+
+    At the end it says everything at once: lists are per step, the warm-up included, or per repeat.
+    """
+    seat = Seat()
     import sanafe  # noqa: F401  its import is no part of the set-up
 
     net = case(name, warmup + steps * repeats, seed, scale)
@@ -195,15 +191,20 @@ def child(name: str, mode: str, steps: int, warmup: int, repeats: int, seed: int
 
     runs = [run(warmup, "simple")] if warmup else []
     step_wall, step_cpu = [], []
+    seat.say("ready")
     for _ in range(repeats):
+        if seat.hear() is None:
+            return
         wall, cpu = time.perf_counter(), time.process_time()
         runs.append(run(steps, mode))
         step_wall.append((time.perf_counter() - wall) / steps)
         step_cpu.append((time.process_time() - cpu) / steps)
+        seat.say(step_cpu[-1])
 
     keys = ("fired", "updated", "spikes", "hops", "sim_time", "total_energy")
     keys += ("synapse_energy", "dendrite_energy", "soma_energy", "network_energy")
-    return {
+    seat.hear()
+    everything = {
         "trace": {key: [value for one in runs for value in one["perf_trace"][key]] for key in keys},
         "packets": [one["packets_sent"] for one in runs],
         "step_wall": step_wall,
@@ -214,6 +215,7 @@ def child(name: str, mode: str, steps: int, warmup: int, repeats: int, seed: int
         "threads": threads(),
         "synapses": net.synapses,
     }
+    seat.say(everything)
 
 
 def disagreement(raw: dict[str, Any], net: Case, warmup: int, steps: int, repeats: int) -> str | None:
@@ -234,6 +236,37 @@ def disagreement(raw: dict[str, Any], net: Case, warmup: int, steps: int, repeat
     return None
 
 
+class Session(Player):
+    """One case in one mode in a new process, set up and warmed up: `repeats` turns of `steps` steps each.
+
+    Raises RuntimeError if SANA-FE fails or counts otherwise than the oracle.
+    """
+
+    def __init__(
+        self, name: str, mode: str, steps: int, warmup: int = 20, repeats: int = 5, seed: int = 0, scale: float = 1.0
+    ) -> None:
+        self.name, self.mode, self.steps, self.warmup, self.repeats = name, mode, steps, warmup, repeats
+        self.seed, self.scale = seed, scale
+        super().__init__(
+            f"SANA-FE on {name}, {mode}", Path(__file__), [name, mode, steps, warmup, repeats, seed, scale]
+        )
+        self.hear()
+
+    def turn(self) -> float:
+        """The next steps; CPU seconds a step."""
+        return float(self.ask("go"))
+
+    def result(self, per_step: bool = False) -> dict[str, Any]:
+        """After all turns. Counts, energies (J) and simulated time (s) are means per step over all measured steps;
+        step_cpu_s and step_wall_s are medians over the repeats. With per_step, also lists over the measured steps."""
+        raw = self.ask("result")
+        net = case(self.name, self.warmup + self.steps * self.repeats, self.seed, self.scale)
+        problem = disagreement(raw, net, self.warmup, self.steps, self.repeats)
+        if problem:
+            raise RuntimeError(f"{self.name}, {self.mode}: {problem}")
+        return summary(raw, net, self.steps, self.warmup, self.repeats, per_step)
+
+
 def measure(
     name: str,
     mode: str,
@@ -244,28 +277,15 @@ def measure(
     scale: float = 1.0,
     per_step: bool = False,
 ) -> dict[str, Any]:
-    """One case in one mode, in a new process: `repeats` times `steps` steps after the warm-up.
+    """One case in one mode, without waiting for others; see `Session`."""
+    with Session(name, mode, steps, warmup, repeats, seed, scale) as session:
+        for _ in range(repeats):
+            session.turn()
+        return session.result(per_step)
 
-    Counts, energies (J) and simulated time (s) are means per step over all measured steps; step_cpu_s and step_wall_s
-    are medians over the repeats. With per_step, also lists of the simulated time and energy of each measured step.
-    Raises RuntimeError if SANA-FE fails or counts otherwise than the oracle.
-    """
-    environment = os.environ | {
-        key: "1" for key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_THREAD_LIMIT")
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "result.json"
-        arguments = [name, mode, steps, warmup, repeats, seed, scale]
-        command = [sys.executable, __file__, "--child", json.dumps(arguments), str(path)]
-        done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        if done.returncode:
-            raise RuntimeError(f"SANA-FE failed on {name}, {mode}:\n{done.stderr[-2000:]}")
-        raw = json.loads(path.read_text())
 
-    net = case(name, warmup + steps * repeats, seed, scale)
-    problem = disagreement(raw, net, warmup, steps, repeats)
-    if problem:
-        raise RuntimeError(f"{name}, {mode}: {problem}")
+def summary(raw: dict[str, Any], net: Case, steps: int, warmup: int, repeats: int, per_step: bool) -> dict[str, Any]:
+    """The report of one process, from what it said at its end."""
     trace = {key: np.array(values[warmup:]) for key, values in raw["trace"].items()}
     memory, cpu = raw["memory"], statistics.median(raw["step_cpu"])
     measured = steps * repeats
@@ -316,14 +336,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scale", type=float, default=1.0, help="less than 1 for a smoke test")
     parser.add_argument("--per-step", action="store_true", help="also time and energy of every measured step")
-    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if importlib.util.find_spec("sanafe") is None:
         print(MISSING, file=sys.stderr)
         sys.exit(2)
     if options.child:
-        arguments, path = options.child
-        Path(path).write_text(json.dumps(child(*json.loads(arguments))))
+        child(*json.loads(options.child))
         return
     results = {}
     for mode in MODES if options.mode == "all" else (options.mode,):

@@ -1,5 +1,6 @@
 """The command line. The only module that prints and exits; commands import what they need when they run."""
 
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -97,7 +98,7 @@ _set = click.option(
 @_options(_chip, _network, _rule, _encoder, _neuron, _dataset, _data_dir)
 @click.option("--train", type=_COUNT, help="Training images.  [default: all]")
 @click.option("--test", type=_COUNT, help="Test images.  [default: all]")
-@click.option("--epochs", type=_COUNT, help="Times each training image is shown.  [default: 4]")
+@click.option("--epochs", type=_COUNT, help="Times each training image is shown.  [default: 10]")
 @_options(_seed, _engine)
 @click.option("--weights", type=_FILE, help="Start from W1, W2, ... (post, pre) in an npz file.")
 @click.option("--freeze", is_flag=True, help="No training: evaluate --weights.")
@@ -118,7 +119,7 @@ def run(
     from neurosim import results, session
     from neurosim.account.costs import load_costs
     from neurosim.console import show_progress, summary_tables
-    from neurosim.kernel import cache_is_warm
+    from neurosim.kernel import COMPILING, cache_is_warm
 
     chunk, checkpoint_s = options.pop("chunk"), options.pop("checkpoint_seconds")
     config = _resumed(ctx, Path(resume), options) if resume else _resolved(options)
@@ -133,7 +134,8 @@ def run(
     for entry in job.quantisation:
         click.echo(_quantisation(entry), err=True)
     if config.engine == "compiled" and not cache_is_warm():
-        click.echo("compiling the kernels (once after each installation; about half a minute)", err=True)
+        click.echo(COMPILING, err=True)
+        logging.getLogger("neurosim").setLevel(logging.ERROR)  # it would say so once more
     try:
         with show_progress() as progress:
             end = session.train(

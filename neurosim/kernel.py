@@ -20,6 +20,7 @@ from numba.cpython.unsafe.numbers import trailing_zeros
 from platformdirs import user_cache_dir
 
 __all__ = [
+    "COMPILING",
     "CompileError",
     "cache_for",
     "cache_is_warm",
@@ -69,9 +70,12 @@ _config: Any = numba.config
 _config.CACHE_DIR = str(_FOLDER)
 
 
-def cache_is_warm() -> bool:
-    """True if kernels of exactly these sources were compiled before on this machine."""
-    return any(_FOLDER.rglob("*run_batch*.nbc"))  # the outermost kernel: it is compiled last
+COMPILING = "compiling the kernels (once after each installation; about half a minute)"
+
+
+def cache_is_warm(outermost: str = "run_batch") -> bool:
+    """True if kernels of exactly these sources were compiled before on this machine: the outermost one is the last."""
+    return any(_FOLDER.rglob(f"*{outermost}*.nbc"))
 
 
 def module_source(module: ModuleType) -> bytes:

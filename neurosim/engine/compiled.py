@@ -1,6 +1,7 @@
 """The compiled engine: written to be fast, equal to the reference engine in every cycle and every count."""
 
 import importlib.util
+import logging
 import sys
 from functools import cache
 from pathlib import Path
@@ -18,16 +19,22 @@ from neurosim.engine.step import DEADLOCK
 from neurosim.errors import ConfigError, SimulationError
 from neurosim.fabric import Fabric, FabricState
 from neurosim.image import Image, Ints, Kinds, State
-from neurosim.kernel import CompileError, cache_for
+from neurosim.kernel import COMPILING, CompileError, cache_for, cache_is_warm
 from neurosim.ops import Cause, Op, Phase, Unit
 from neurosim.stimulus import Batch, Raster
 
 __all__ = ["run", "run_fabric"]
 
 
+_LOG = logging.getLogger("neurosim")
+_OUTERMOST = {"phased": "run_batch", "stepped": "run_steps"}
+
+
 @cache
 def bound(engine: str, **plugins: ModuleType) -> ModuleType:
     """The module `engine`.py with `plugins` compiled in under their names: one instance and cache folder for each."""
+    if not cache_is_warm(_OUTERMOST[engine]):
+        _LOG.warning(COMPILING)
     stems = "_".join(module.__name__.rpartition(".")[2] for module in plugins.values())
     name = f"neurosim.engine.{engine}_{stems}"
     spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{engine}.py"))
@@ -86,7 +93,7 @@ def run(
 ) -> Run:
     """Present `batch`; changes `state`. With `record`, every event is logged (slow, for small batches).
 
-    `general` sends all packets through the general loop (same result, slower): for tests.
+    `general` sends all flits event by event, also of sources that meet no other (same result, slower): for tests.
 
     Raises SimulationError if the network deadlocks.
     """

@@ -203,30 +203,30 @@ def _zeros(*shape: int) -> Ints:
 
 
 def _wire(hw: Hardware, inputs: Any, outputs: Any, nodes: Any) -> None:
-    outputs.after = NOWHERE
-    inputs.feeder = NOWHERE
-    outputs.interval = 1
+    ports = PORTS * hw.routers
+    router, port = np.divmod(np.arange(ports), PORTS)
+    after, feeder = np.full(ports, NOWHERE), np.full(ports, NOWHERE)
+    wire, back, interval = np.zeros(ports, np.int64), np.zeros(ports, np.int64), np.ones(ports, np.int64)
+    book = router * hw.concentration  # the first core of a router, except for the inputs that cores feed
     opposite = {xy.EAST: xy.WEST, xy.WEST: xy.EAST, xy.NORTH: xy.SOUTH, xy.SOUTH: xy.NORTH}
     for r in range(hw.routers):
-        ports = slice(PORTS * r, PORTS * (r + 1))
-        inputs.book[ports] = outputs.book[ports] = r * hw.concentration
-        inputs.unit[ports] = Unit.ROUTER_EAST + np.minimum(np.arange(PORTS), xy.LOCAL)
-        for port, back in opposite.items():
-            other = xy.neighbour(r, port, hw.columns, hw.rows)
+        for out, into in opposite.items():
+            other = xy.neighbour(r, out, hw.columns, hw.rows)
             if other is not None:
-                here = PORTS * r + port
-                outputs.after[here] = PORTS * other + back
-                inputs.feeder[PORTS * other + back] = here
-                link = hw.vertical_cycles if port in (xy.NORTH, xy.SOUTH) else hw.link_cycles
-                outputs.wire[here], outputs.back[here] = link + 2, link + 1 + hw.credit_cycles
-                outputs.interval[here] = hw.link_interval
+                here, there = PORTS * r + out, PORTS * other + into
+                after[here], feeder[there] = there, here
+                link = hw.vertical_cycles if out in (xy.NORTH, xy.SOUTH) else hw.link_cycles
+                wire[here], back[here] = link + 2, link + 1 + hw.credit_cycles
+                interval[here] = hw.link_interval
     core = np.arange(hw.cores)
-    nodes.attach[:-1] = PORTS * (core // hw.concentration) + xy.LOCAL + core % hw.concentration
-    nodes.attach[-1] = PORTS * hw.host_router + xy.WEST
-    for n, q in enumerate(nodes.attach):
-        outputs.after[q] = inputs.feeder[q] = -(n + 1)
-        if n < hw.cores:
-            inputs.book[q] = n
+    attach = PORTS * (core // hw.concentration) + xy.LOCAL + core % hw.concentration
+    attach = np.append(attach, PORTS * hw.host_router + xy.WEST)
+    after[attach] = feeder[attach] = -1 - np.arange(len(attach))
+    outputs.after, inputs.feeder, nodes.attach = after, feeder, attach
+    outputs.wire, outputs.back, outputs.interval, outputs.book = wire, back, interval, book
+    inputs.unit = Unit.ROUTER_EAST + np.minimum(port, xy.LOCAL)
+    inputs.book = book
+    inputs.book[attach[:-1]] = core
 
 
 def build_machine(
@@ -284,7 +284,7 @@ def build_machine(
         live=np.arange(nodes),
         live_in=np.arange(PORTS * hw.routers),
         live_out=np.arange(PORTS * hw.routers),
-        ports=image.ports.copy(),
+        ports=image.ports if image.ports.flags.writeable else image.ports.copy(),  # read-only: another type to numba
         service=np.stack([flits, kinds.axon, kinds.synapse], axis=-1),
         slice=slices,
         order=table.order.copy(),

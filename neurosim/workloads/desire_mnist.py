@@ -29,7 +29,7 @@ __all__ = [
 RULE = "desire_bp"
 NETWORK = "784-512-10"
 DATASET = "embedded"
-EPOCHS = 4  # of the 10,000 embedded images: 40,000 presentations, about a minute
+EPOCHS = 10  # of the 10,000 embedded images: 100,000 presentations, about a minute
 
 PRESETS = ("tuned", "paper")
 # Dropout of the input and the hidden neurons in the authors' two configurations.
