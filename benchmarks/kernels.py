@@ -1,4 +1,5 @@
-"""Synapses per second of the engine's row kernel against a bare loop that does nothing but the additions.
+"""Synapses per second of the engine's row kernel against a bare loop that does nothing but the additions, and events
+per second of its timer wheel.
 
     python benchmarks/kernels.py [--shape 784x1000]... [--samples 1500] [--json FILE] [--smoke]
 
@@ -8,6 +9,7 @@ are one measurement. One thread, CPU time, in turn; the first call (compilation)
 A ratio is time over the floor's time.
 """
 
+import heapq
 import json
 import statistics
 import time
@@ -21,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.engine.forward import add_rows
+from neurosim.engine.layout import WHEEL
+from neurosim.engine.wheel import enter, next_look, take_mark
 
 SHAPES = ("784x1000", "784x1600", "1600x800", "784x512", "784x250", "1000x10")
 REPEATS = 7
@@ -83,9 +87,57 @@ def row_kernel(shape: str, weight: type, samples: int) -> dict[str, float]:
     }
 
 
-def event_queue(samples: int) -> dict[str, dict[str, float]]:
-    """PLACE FOR THE EVENT QUEUE: events per second of the engine's event loop, by name of the case."""
-    return {}
+@numba.njit(nogil=True)
+def turn_wheel(
+    heads: NDArray[np.int32], links: NDArray[np.int32], marks: NDArray[np.uint64], delays: NDArray[np.int64], events: int
+) -> int:
+    """Entries leave the wheel and come back `delays` cycles later, until `events` have left; returns the last cycle."""
+    for number in range(links.shape[1]):
+        enter(heads, links, marks, 0, number, number & 63, 0)
+    left, now, level, drawn = 0, 0, 0, 0
+    while left < events:
+        level, now = next_look(marks, now)
+        at = take_mark(marks, level, now)
+        number = np.int64(heads[level, at, 0])
+        heads[level, at, 0] = -1
+        while number >= 0:
+            following = np.int64(links[0, number])
+            enter(heads, links, marks, 0, number, now + delays[drawn & 4095], now)
+            drawn += 1
+            left += 1
+            number = following
+        now += 1 - level
+    return now
+
+
+@numba.njit(nogil=True)
+def turn_heap(delays: NDArray[np.int64], entries: int, events: int) -> int:
+    """The same with a binary heap of (cycle, entry)."""
+    heap = [(np.int64(number & 63), np.int64(number)) for number in range(entries)]
+    heapq.heapify(heap)
+    now = np.int64(0)
+    for k in range(events):
+        now, number = heapq.heappop(heap)
+        heapq.heappush(heap, (now + delays[k & 4095], number))
+    return now
+
+
+def event_queue(events: int) -> dict[str, dict[str, float]]:
+    """Events per second of the engine's timer wheel (out and in again), and of a binary heap in numba beside it."""
+    rng, rows = np.random.default_rng(0), {}
+    for entries, longest in ((64, 64), (512, 64), (4096, 512)):
+        delays = rng.integers(1, longest, 4096)
+        wheel, heap = [], []
+        for _ in range(REPEATS + 1):  # the first compiles
+            heads, links = np.full((2, WHEEL, 3), -1, np.int32), np.full((3, entries), -1, np.int32)
+            marks = np.zeros((2, WHEEL // 64 + 1), np.uint64)
+            wheel.append(seconds(lambda h=heads, k=links, m=marks, d=delays: turn_wheel(h, k, m, d, events)))
+            heap.append(seconds(lambda d=delays, n=entries: turn_heap(d, n, events)))
+        ours, theirs = statistics.median(wheel[1:]), statistics.median(heap[1:])
+        rows[f"{entries} in the wheel, waits below {longest}"] = {
+            "ratio": theirs / ours, "wheel_events_per_s": events / ours, "heap_events_per_s": events / theirs,
+        }  # fmt: skip
+    return rows
 
 
 @click.command(help=__doc__)
@@ -104,9 +156,13 @@ def main(shapes: tuple[str, ...], samples: int, file: Path | None, smoke: bool) 
             f"{name:20} {row['ratio']:13.2f} {row['neurosim_synapses_per_s'] / 1e9:16.1f}"
             f" {row['floor_synapses_per_s'] / 1e9:16.1f}"
         )
-    events = event_queue(samples)
+    events = event_queue(20_000 if smoke else 2_000_000)
+    click.echo(f"\n{'event queue':36} {'heap / wheel':>13} {'wheel, M/s':>12} {'heap, M/s':>12}")
     for name, row in events.items():
-        click.echo(f"{name:20} " + ", ".join(f"{key} {value:.3g}" for key, value in row.items()))
+        click.echo(
+            f"{name:36} {row['ratio']:13.2f} {row['wheel_events_per_s'] / 1e6:12.1f}"
+            f" {row['heap_events_per_s'] / 1e6:12.1f}"
+        )
     if file:
         file.write_text(json.dumps({"rows": rows, "events": events}, indent=1))
 

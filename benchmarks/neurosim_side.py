@@ -4,14 +4,12 @@
     with Session("fc", steps=2000, warmup=20, checked=100) as session:
         session.turn(0)  # CPU seconds a step
 
-A call of the engine builds the machine anew and looks at all ways of packets (some 10 ms, whatever the raster's
-length). What a step costs is therefore measured as a call with the steps, less a call without any; the latter is
-reported beside it. `checked` steps after the warm-up are also run one by one: their spikes, synaptic events, messages
+A turn is one call of the engine, once, and all of it counts: also the machine that every call builds anew (about 2 ms,
+whatever the raster's length). What that part takes is reported beside it. `checked` steps after the warm-up are also run one by one: their spikes, synaptic events, messages
 and hops are for comparing step by step, with the time and the energy of each.
 """
 
 import json
-import statistics
 import sys
 import time
 from dataclasses import fields, is_dataclass
@@ -23,7 +21,6 @@ from cases import Case, case
 from turns import Player, Seat, peak_memory, resident
 
 CHIP = "loihi"
-TURN_S = 0.3  # a measurement repeats its steps until it has worked so long, in seconds
 PARTS = ("synapse", "soma", "network", "scripted")
 
 
@@ -141,21 +138,14 @@ class Bench:
         return self.raster.part(first, first + self.steps)
 
     def turn(self, turn: int) -> dict[str, float]:
-        """The steps of that turn, again and again from the same state; medians: CPU and wall seconds a step, and CPU
-        seconds of a call without steps."""
+        """The steps of that turn in one call: CPU and wall seconds a step, and CPU seconds of a call without steps."""
         from neurosim.engine import simulate
         from neurosim.stimulus import Raster
 
-        part, nothing, spent = self.part(turn), Raster.silent(0), 0.0
-        long: list[tuple[float, float]] = []
-        short: list[tuple[float, float]] = []
-        while len(long) < 3 or spent < TURN_S:
-            for raster, times in ((nothing, short), (part, long)):
-                state = self.states[turn].copy()
-                times.append(seconds(lambda s=state, r=raster: simulate(self.fabric, s, r)))
-            spent += long[-1][0]
-        (cpu, wall), (empty, empty_wall) = (map(statistics.median, zip(*times, strict=True)) for times in (long, short))
-        return {"cpu": (cpu - empty) / self.steps, "wall": (wall - empty_wall) / self.steps, "call": empty}
+        part, state = self.part(turn), self.states[turn].copy()
+        empty, _ = seconds(lambda: simulate(self.fabric, self.states[turn].copy(), Raster.silent(0)))
+        cpu, wall = seconds(lambda: simulate(self.fabric, state, part))
+        return {"cpu": cpu / self.steps, "wall": wall / self.steps, "call": empty}
 
     def one_by_one(self, checked: int, chip: Any) -> dict[str, list[float]]:
         """The steps after the warm-up, each by itself: counts, simulated seconds and joules of every step."""

@@ -4,8 +4,9 @@
 
 Every side (our engine; each of SANA-FE's three ways to time a step) has a process of its own, sets itself up, warms up
 and then takes turns with the others, so that all see the same machine. A ratio compares one turn of SANA-FE with the
-turn of ours just before it; it is the median over the repeats, of CPU time a step. Before anything is timed, spikes,
-synaptic events, messages and hops of both tools are compared step by step, and a difference ends the script.
+turn of ours just before it; it is the median over the repeats, of CPU time a step. Spikes, synaptic events and
+hops of both tools are compared with an oracle step by step, messages of SANA-FE turn by turn; a difference ends the
+script.
 """
 
 import importlib.util
@@ -87,7 +88,10 @@ def oracle(name: str, plan: Plan, steps: int) -> dict[str, list[int]]:
 def must_agree(title: str, ours: dict[str, list[Any]], want: dict[str, list[int]], first: int) -> None:
     """Ends the script if a count of a step differs. Steps are numbered from `first`."""
     for what, values in want.items():
-        for step, (have, wanted) in enumerate(zip(ours[what], values, strict=False)):
+        compared = min(len(ours[what]), len(values))
+        if compared == 0:
+            raise click.ClickException(f"{title}: {what}: no step to compare")
+        for step, (have, wanted) in enumerate(zip(ours[what][:compared], values[:compared], strict=True)):
             if have != wanted:
                 raise click.ClickException(f"{title}: {what} in step {first + step}: {have}, expected {wanted}")
 

@@ -73,9 +73,17 @@ _config.CACHE_DIR = str(_FOLDER)
 COMPILING = "compiling the kernels (once after each installation; about half a minute)"
 
 
-def cache_is_warm(outermost: str = "run_batch") -> bool:
-    """True if kernels of exactly these sources were compiled before on this machine: the outermost one is the last."""
-    return any(_FOLDER.rglob(f"*{outermost}*.nbc"))
+def cache_is_warm(outermost: str = "run_batch", *plugins: ModuleType) -> bool:
+    """True if kernels of exactly these sources (and `plugins`, if given) were compiled before on this machine: the
+    outermost one is the last."""
+    folder = _plugin_folder(*plugins) if plugins else _FOLDER
+    return any(folder.rglob(f"*{outermost}*.nbc"))
+
+
+def _plugin_folder(*plugins: ModuleType) -> Path:
+    sources = hashlib.sha256(b"".join(module_source(module) for module in plugins)).hexdigest()[:12]
+    stems = [module.__name__.rpartition(".")[2] for module in plugins]
+    return _FOLDER / "-".join([*stems, sources])
 
 
 def module_source(module: ModuleType) -> bytes:
@@ -86,9 +94,7 @@ def module_source(module: ModuleType) -> bytes:
 @contextmanager
 def cache_for(*plugins: ModuleType) -> Iterator[None]:
     """Kernels defined inside are cached apart, under the names and the sources of `plugins`."""
-    sources = hashlib.sha256(b"".join(module_source(module) for module in plugins)).hexdigest()[:12]
-    stems = [module.__name__.rpartition(".")[2] for module in plugins]
-    _config.CACHE_DIR = str(_FOLDER / "-".join([*stems, sources]))
+    _config.CACHE_DIR = str(_plugin_folder(*plugins))
     try:
         yield
     finally:

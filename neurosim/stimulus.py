@@ -52,6 +52,8 @@ class Raster:
     def __post_init__(self) -> None:
         if self.start.dtype != np.int64 or self.neuron.dtype != np.int64:
             raise ValueError(f"raster: expected int64, got {self.start.dtype} and {self.neuron.dtype}")
+        if self.neuron.ndim != 1:
+            raise ValueError(f"raster: neuron: expected a list of numbers, got {list(self.neuron.shape)}")
         if self.start.ndim != 1 or len(self.start) < 1 or self.start[0] != 0 or self.start[-1] != len(self.neuron):
             raise ValueError(f"raster: start: expected numbers from 0 to {len(self.neuron)}, got {self.start}")
         if (np.diff(self.start) < 0).any():

@@ -1,6 +1,5 @@
 """Wiring: (Connectome, Chip) -> Fabric. Gives every neuron a core, orders the rows, proves that all of it fits."""
 
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +13,11 @@ from neurosim.image import Ints, Kinds, Program, Slices
 from neurosim.kernel import kernel
 from neurosim.neuron import load_neuron
 from neurosim.ops import Op, Phase
+from neurosim.room import LONGEST, Segments, check_room, dense_words, prove_ranges
 from neurosim.tables import timing
 from neurosim.ways import Ways
 
 __all__ = ["place_connectome"]
-
-_SHOWN = 8  # complaints about cores
-
-
-class _Segments(NamedTuple):
-    """Synapses of one sparse row on one core: int64[segments] each."""
-
-    pre: Ints
-    core: Ints
-    size: Ints
-
 
 def place_connectome(connectome: Connectome, chip: Chip, core: NDArray[np.integer] | None = None) -> Fabric:
     """Place `connectome` on `chip`; `core`: integer[neurons], a core for every neuron (None: filled in order).
@@ -46,8 +35,8 @@ def place_connectome(connectome: Connectome, chip: Chip, core: NDArray[np.intege
     sets = [ways.unicast()]
     fan = _fan(connectome, chip, slices, counts, ways, sets)
     tree = _trees(chip, connectome.neurons, cores, segments, sets)
-    _check(connectome, chip, cores, counts, segments, fan, slices, tree)
-    _prove_ranges(connectome, chip)
+    check_room(connectome, chip, cores, counts, segments, fan, slices, tree, sum(len(block) for block in sets))
+    prove_ranges(connectome, chip)
     longest = int(segments.size.max(initial=0))
     blocks = [block.weight.size for block in connectome.dense]
     routers = len(np.unique(cores // chip.noc.cores_per_router))
@@ -131,7 +120,7 @@ def _counts(connectome: Connectome, chip: Chip, core: NDArray[np.int32]) -> Ints
 
 def _ordered(
     sparse: Sparse, core: NDArray[np.int32], cores: int
-) -> tuple[Ints, NDArray[np.uint32], NDArray[np.int16], _Segments]:
+) -> tuple[Ints, NDArray[np.uint32], NDArray[np.int16], Segments]:
     """The rows with the synapses of one core side by side, cores ascending, and the segments that this makes."""
     start, target, weight = sparse.start.astype(np.int64), sparse.target.astype(np.uint32), sparse.weight.copy()
     key = np.repeat(np.arange(len(core), dtype=np.int64) * cores, np.diff(start))
@@ -142,7 +131,7 @@ def _ordered(
     begins = np.flatnonzero(np.concatenate([[True], np.diff(key) != 0])) if len(key) else np.zeros(0, np.int64)
     size = np.diff(np.concatenate([begins, [len(key)]]))
     pre, post_core = np.divmod(key[begins], cores)
-    return start, target, weight, _Segments(pre, post_core, size.astype(np.int64))
+    return start, target, weight, Segments(pre, post_core, size.astype(np.int64))
 
 
 def _fan(
@@ -187,7 +176,7 @@ def _grow(masks: NDArray[np.uint8], after: Ints, router: Ints, single: NDArray[n
 
 
 def _trees(
-    chip: Chip, neurons: int, core: NDArray[np.int32], segments: _Segments, sets: list[NDArray[np.uint8]]
+    chip: Chip, neurons: int, core: NDArray[np.int32], segments: Segments, sets: list[NDArray[np.uint8]]
 ) -> Ints:
     """One multicast set for each neuron whose sparse row lies on several cores; -1 for the others."""
     ways, tree = Ways(chip), np.full(neurons, -1, np.int64)
@@ -218,12 +207,11 @@ def _row_tables(chip: Chip, longest: int) -> tuple[Ints, Ints]:
     cycles = [
         int(row_cycles(w, n, unit.banks, unit.ports, unit.lanes, unit.sparse.lane_cycles)) for n, w in enumerate(words)
     ]
+    if cycles[-1] > LONGEST:
+        raise PlacementError(
+            f"sparse rows: {longest} synapses of one on a core take {cycles[-1]} cycles, the engines hold {LONGEST}"
+        )
     return np.array(cycles, np.int64), np.array(words, np.int64)
-
-
-def _dense_words(chip: Chip, counts: Ints) -> Ints:
-    """Words of one row of so many synapses."""
-    return np.asarray(-(-counts // chip.core.synapse.weights_per_word), np.int64)
 
 
 def _flits(chip: Chip) -> int:
@@ -249,7 +237,7 @@ def _kinds(connectome: Connectome, chip: Chip, counts: Ints) -> Kinds:
     for k, block in enumerate(connectome.dense):
         for core in np.flatnonzero(counts[block.post]):
             size = int(counts[block.post, core])
-            words = int(_dense_words(chip, np.array(size)))
+            words = int(dense_words(chip, np.array(size)))
             table.synapse[k, core] = row_cycles(words, size, unit.banks, unit.ports, unit.lanes, unit.lane_cycles)
             ops = table.ops[k, core]
             ops[Op.SYNAPSE_READ] = words
@@ -257,77 +245,7 @@ def _kinds(connectome: Connectome, chip: Chip, counts: Ints) -> Kinds:
     return table
 
 
-def _check(connectome: Connectome, chip: Chip, core: NDArray[np.int32], counts: Ints, segments: _Segments, fan: Fan,
-           slices: Slices, tree: Ints) -> None:  # fmt: skip
-    """Everything that is too large for a core. Raises PlacementError."""
-    unit, cores = chip.core.synapse, chip.cores
-    if len(segments.pre) and unit.sparse is None:
-        raise PlacementError(f"sparse synapses: {chip.name} has no section core.synapse.sparse: dense rows only")
-    words, axons, routes = (np.zeros(cores, np.int64) for _ in range(3))
-    for block in connectome.dense:
-        rows = connectome.groups[block.pre].size
-        words += rows * _dense_words(chip, counts[block.post])
-        axons += rows * (counts[block.post] > 0)
-    if len(segments.pre):
-        words += np.bincount(segments.core, -(-segments.size // unit.sparse_per_word), cores).astype(np.int64)
-        axons += np.bincount(segments.core, minlength=cores)
-    packets = np.bincount(segments.pre, minlength=len(core))
-    packets[tree >= 0] = 1
-    routes += np.bincount(core, packets, cores).astype(np.int64)
-    for s, (home, size) in enumerate(zip(slices.core, slices.size, strict=True)):
-        routes[home] += size * (fan.set_ptr[fan.ptr[s + 1]] - fan.set_ptr[fan.ptr[s]])
-    rooms = (
-        ("neurons", "core.neuron.entries", counts.sum(axis=0), chip.core.neuron.entries),
-        ("synapse words", "core.synapse.capacity_kib", words, unit.words),
-        ("axons", "core.axon.entries", axons, chip.core.axon.entries),
-        ("routes", "core.packetiser.route_entries", routes, chip.core.packetiser.route_entries),
-    )
-    problems = [
-        f"core {c}: {int(need[c])} {what} needed, {room} offered ({key})"
-        for what, key, need, room in rooms
-        for c in np.flatnonzero(need > room)
-    ]
-    if len(problems) > _SHOWN:
-        problems = [*problems[:_SHOWN], f"and {len(problems) - _SHOWN} more"]
-    if problems:
-        raise PlacementError("\n".join(problems))
-
-
-def _prove_ranges(connectome: Connectome, chip: Chip) -> None:
-    """Weights fit their bits, no accumulator can overflow, thresholds lie in the membrane's range."""
-    core, problems = chip.core, []
-    low, high = -(2 ** (core.synapse.weight_bits - 1)), 2 ** (core.synapse.weight_bits - 1) - 1
-    sums = np.zeros(connectome.neurons, np.float64)
-    listed = [] if connectome.sparse is None else [("sparse", connectome.sparse.weight)]
-    for name, weight in [*((f"dense[{k}]", block.weight) for k, block in enumerate(connectome.dense)), *listed]:
-        if weight.size and not (low <= int(weight.min()) and int(weight.max()) <= high):
-            problems.append(
-                f"{name}: weights {int(weight.min())} to {int(weight.max())}, core.synapse.weight_bits = "
-                f"{core.synapse.weight_bits} holds {low} to {high}"
-            )
-    for block in connectome.dense:
-        first = int(connectome.first[block.post])
-        sums[first : first + block.weight.shape[1]] += np.abs(block.weight.astype(np.int32)).sum(axis=0)
-    if connectome.sparse is not None:
-        size = np.abs(connectome.sparse.weight.astype(np.int32))
-        sums += np.bincount(connectome.sparse.target, size, connectome.neurons)
-    need = int(sums.max(initial=0)).bit_length() + 1
-    if need > min(core.accumulator.bits, 32):
-        problems.append(f"accumulators: a sum can take {need} bits, core.accumulator.bits is {core.accumulator.bits}")
-    top = 2 ** (core.neuron.membrane_bits - 1) - 1
-    for group in connectome.groups:
-        if group.neuron != SCRIPTED and group.threshold > top:
-            problems.append(
-                f"group '{group.name}': threshold {group.threshold}, core.neuron.membrane_bits = "
-                f"{core.neuron.membrane_bits} allows {top}"
-            )
-        if int(np.max(np.abs(group.bias))) > top:
-            problems.append(f"group '{group.name}': bias beyond the {core.neuron.membrane_bits} bits of the membrane")
-    if problems:
-        raise PlacementError("\n".join(problems))
-
-
-def _most(slices: Slices, fan: Fan, tree: Ints, segments: _Segments) -> tuple[int, int]:
+def _most(slices: Slices, fan: Fan, tree: Ints, segments: Segments) -> tuple[int, int]:
     """Packets of a step in which every neuron fires, and nodes in the lists of multicast packets."""
     dense = int((slices.size * (fan.set_ptr[fan.ptr[1:]] - fan.set_ptr[fan.ptr[:-1]])).sum())
     many = int((tree[segments.pre] >= 0).sum())

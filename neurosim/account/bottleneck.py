@@ -103,4 +103,6 @@ def _row_limit(chip: Chip, name: str, lanes: int, lane_cycles: int) -> str:
     if words * synapse.weights_per_word * lane_cycles < lanes:
         return f"the synapse memory ({words} words a cycle) behind {name}"
     often = f" ({lane_cycles} cycles a synapse)" if lane_cycles > 1 else ""
+    if synapse.sparse is not None and lane_cycles == synapse.lane_cycles:
+        often = f" ({lane_cycles} cycles a synapse, {synapse.sparse.lane_cycles} in sparse rows)"
     return f"the {'lane' if lanes == 1 else f'{lanes} lanes'} of {name}{often}"

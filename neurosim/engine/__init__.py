@@ -40,9 +40,18 @@ def simulate(
     raise ConfigError(f"simulate: expected Image, State, Batch or Fabric, FabricState, Raster, got {found}")
 
 
+def _check_state(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype | None = None) -> None:
+    """A state of another network would be read and written out of its bounds."""
+    if array.shape != shape or (dtype is not None and array.dtype != dtype):
+        wanted = f"{dtype or array.dtype}{list(shape)}"
+        raise ConfigError(f"{name}: expected {wanted} (the state of another network?), got {array.dtype}{list(array.shape)}")
+
+
 def _present(image: Image, state: State, batch: Batch, engine: str, record: bool) -> Run:
     if batch.values.shape[1] != image.sizes[0]:
         raise ConfigError(f"batch.values: expected {image.sizes[0]} values a sample, got {batch.values.shape[1]}")
+    _check_state("state.weights", state.weights, (int(image.offsets[-1]),))
+    _check_state("state.pointers", state.pointers, image.hardware.pointers().shape)
     if engine == "compiled":
         from neurosim.engine import compiled
 
@@ -58,6 +67,9 @@ def _play(fabric: Fabric, state: FabricState, raster: Raster, engine: str, recor
     outside = raster.neuron[(raster.neuron >= len(scripted)) | (scripted[known] == 0)]
     if len(outside):
         raise ConfigError(f"raster.neuron: expected scripted neurons, got {outside[0]}")
+    _check_state("state.membrane", state.membrane, (fabric.neurons,))
+    _check_state("state.charge", state.charge, (fabric.neurons,), np.dtype(np.int32))
+    _check_state("state.pointers", state.pointers, fabric.hardware.pointers().shape)
     if engine == "compiled":
         from neurosim.engine import compiled
 

@@ -33,7 +33,7 @@ _OUTERMOST = {"phased": "run_batch", "stepped": "run_steps"}
 @cache
 def bound(engine: str, **plugins: ModuleType) -> ModuleType:
     """The module `engine`.py with `plugins` compiled in under their names: one instance and cache folder for each."""
-    if not cache_is_warm(_OUTERMOST[engine]):
+    if not cache_is_warm(_OUTERMOST[engine], *plugins.values()):
         _LOG.warning(COMPILING)
     stems = "_".join(module.__name__.rpartition(".")[2] for module in plugins.values())
     name = f"neurosim.engine.{engine}_{stems}"
@@ -136,7 +136,7 @@ def run_fabric(
     capacity: int = 0,
 ) -> Run:
     """Run a connectome for the steps of `raster`; changes `state`. Options and errors as of `run`."""
-    before = state.copy()
+    before = state.copy() if record else state
     module = bound("stepped", neuron=fabric.neuron)
     packets, nodes = fabric.most
     room = (fabric.neurons + 1, packets + 1)

@@ -254,9 +254,9 @@ def build_machine(
     outputs.pointer = np.pad(pointers, ((0, 0), (0, PORTS - hw.radix))).ravel()
     table = image.slices
     slices = _records(_SLICE, len(table.core))
-    for s in range(len(slices)):
-        row = (table.core, table.population, table.first, table.size, table.set_ptr, table.set_ptr[1:])
-        slices[s] = tuple(int(column[s]) for column in row)
+    columns = (table.core, table.population, table.first, table.size, table.set_ptr[:-1], table.set_ptr[1:])
+    for name, column in zip(_SLICE, columns, strict=True):
+        slices[name] = column[: len(slices)]
     program = image.program
     groups = (
         [(int(a), int(b)) for a, b in zip(program.load_set, program.load_kind, strict=True)],

@@ -18,6 +18,7 @@ __all__ = [
     "LAST",
     "ZERO",
     "add_emission",
+    "delay_emission",
     "add_packet",
     "begin_node",
     "charge",

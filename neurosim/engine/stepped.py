@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from neurosim.engine.forward import add_rows
 from neurosim.engine.layout import BY_NODE, Machine
 from neurosim.engine.step import (
+    CYCLE,
+    DEADLOCK,
     EMISSIONS,
     PACKETS,
     ZERO,
@@ -257,6 +259,8 @@ def run_step(m: Machine, t: Tissue, raster: Ints, spikes: Ints) -> None:
 def run_steps(m: Machine, t: Tissue, start: Ints, raster: Ints, spikes: Ints, cycles: Ints) -> None:
     """All steps of a raster. Fills spikes [steps, groups] and cycles [steps]."""
     for step in range(start.shape[0] - 1):
-        before = m.clock[0]
+        before = m.clock[CYCLE]
         run_step(m, t, raster[start[step] : start[step + 1]], spikes[step])
-        cycles[step] = m.clock[0] - before
+        cycles[step] = m.clock[CYCLE] - before
+        if m.clock[DEADLOCK] != 0:
+            break

@@ -69,6 +69,8 @@ def run_traffic(hardware: Hardware, traffic: Traffic, engine: str = "compiled") 
     """Run the script. Raises SimulationError for a deadlock, ConfigError for an unknown engine."""
     if engine not in ("compiled", "reference"):
         raise ConfigError(f"engine: expected one of compiled, reference, got '{engine}'")
+    if np.max(traffic.create, initial=0) >= 2**31:
+        raise ConfigError(f"traffic: create: expected cycles below 2^31, got {np.max(traffic.create)}")
     image = _bare_image(hardware, int(np.max(traffic.flits, initial=1)))
     events = (_compiled if engine == "compiled" else _reference)(image, traffic)
     return _stamps(events, traffic)
