@@ -88,9 +88,7 @@ def row_kernel(shape: str, weight: type, samples: int) -> dict[str, float]:
 
 
 @numba.njit(nogil=True)
-def turn_wheel(
-    heads: NDArray[np.int32], links: NDArray[np.int32], marks: NDArray[np.uint64], delays: NDArray[np.int64], events: int
-) -> int:
+def turn_wheel(heads: Any, links: Any, marks: Any, delays: Any, events: int) -> int:
     """Entries leave the wheel and come back `delays` cycles later, until `events` have left; returns the last cycle."""
     for number in range(links.shape[1]):
         enter(heads, links, marks, 0, number, number & 63, 0)
@@ -111,7 +109,7 @@ def turn_wheel(
 
 
 @numba.njit(nogil=True)
-def turn_heap(delays: NDArray[np.int64], entries: int, events: int) -> int:
+def turn_heap(delays: Any, entries: int, events: int) -> int:
     """The same with a binary heap of (cycle, entry)."""
     heap = [(np.int64(number & 63), np.int64(number)) for number in range(entries)]
     heapq.heapify(heap)

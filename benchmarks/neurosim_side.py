@@ -5,8 +5,8 @@
         session.turn(0)  # CPU seconds a step
 
 A turn is one call of the engine, once, and all of it counts: also the machine that every call builds anew (about 2 ms,
-whatever the raster's length). What that part takes is reported beside it. `checked` steps after the warm-up are also run one by one: their spikes, synaptic events, messages
-and hops are for comparing step by step, with the time and the energy of each.
+whatever the raster's length), which is reported beside it. `checked` steps after the warm-up are also run one by one:
+their spikes, synaptic events, messages and hops are for comparing step by step, with time and energy of each.
 """
 
 import json

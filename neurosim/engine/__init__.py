@@ -44,7 +44,8 @@ def _check_state(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np
     """A state of another network would be read and written out of its bounds."""
     if array.shape != shape or (dtype is not None and array.dtype != dtype):
         wanted = f"{dtype or array.dtype}{list(shape)}"
-        raise ConfigError(f"{name}: expected {wanted} (the state of another network?), got {array.dtype}{list(array.shape)}")
+        found = f"{array.dtype}{list(array.shape)}"
+        raise ConfigError(f"{name}: expected {wanted} (the state of another network?), got {found}")
 
 
 def _present(image: Image, state: State, batch: Batch, engine: str, record: bool) -> Run:
