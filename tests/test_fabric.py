@@ -112,3 +112,12 @@ def test_a_state_begins_at_rest_and_copies_are_independent() -> None:
     assert other.charge.any() and other.tick == 2 and other.cycle > 0
     assert not state.pointers.any() and not state.membrane.any() and not state.charge.any()
     assert (state.cycle, state.tick) == (0, 0)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+@pytest.mark.parametrize("part", ["membrane", "charge", "pointers"])
+def test_the_state_of_another_network_is_refused(engine: str, part: str) -> None:
+    state = FABRIC.new_state()
+    setattr(state, part, getattr(state, part)[:-1])
+    with pytest.raises(ConfigError, match=rf"state.{part}: expected .* \(the state of another network\?\), got "):
+        simulate(FABRIC, state, Raster.silent(1), engine)

@@ -258,3 +258,27 @@ def test_a_dead_link_on_the_way(multicast: str, sparse: bool) -> None:
     assert place_connectome(net(1, 2, **parts), chip, near).most[0] == (1 if multicast == "true" else 2)
     (message,) = refused(net(1, 2, **parts), chip, far)
     assert message == "xy routing from core 0 to core 5 needs the link 1-2, which noc.dead_links declares dead"
+
+
+def test_multicast_sets_need_names() -> None:
+    """9 nodes, and one tree for each neuron whose row lies on two cores: 8 bits name 256."""
+    chip = chip_of("noc.multicast=true", "noc.header_bits=8", "core.synapse.capacity_kib=64")
+    core = np.repeat([0, 1, 2, 3, 4], [100, 100, 48, 1, 1])
+    few = {n: [(248, 1), (249, 1)] for n in range(247)}
+    place_connectome(net(248, 2, rows=few), chip, core)
+    more = {n: [(248, 1), (249, 1)] for n in range(248)}
+    message = "destinations: 257 nodes and multicast sets, noc.header_bits = 8 can name 256"
+    assert refused(net(248, 2, rows=more), chip, core) == [message]
+
+
+def test_a_row_that_takes_too_long() -> None:
+    chip = chip_of("core.synapse.sparse={index_bits: 10, lane_cycles: 2147483647}", "core.synapse.lanes=1")
+    place_connectome(net(1, 2, rows={0: [(1, 1)]}), chip)
+    found = refused(net(1, 2, rows={0: [(1, 1), (2, 1)]}), chip)
+    assert found == ["sparse rows: 2 synapses of one on a core take 4294967294 cycles, the engines hold 2147483647"]
+
+
+@pytest.mark.parametrize("bias", [-(2**63), 2**23, -(2**23) - 1])
+def test_a_bias_beyond_the_membrane(bias: int) -> None:
+    connectome = Connectome("net", (Group("a", 1, bias=np.array([bias])),))
+    assert refused(connectome, CHIP) == ["group 'a': bias beyond the 24 bits of the membrane"]
