@@ -84,6 +84,7 @@ def chip_for(net: Net) -> Chip:
         "noc.rows": rows,
         "noc.cores_per_router": each,
         "core.neuron.entries": 1 << 17,
+        "core.synapse.sparse.index_bits": 17,
         "core.axon.entries": 1 << 16,  # a packet is still one flit
         "core.packetiser.route_entries": 1 << 24,
         "core.synapse.capacity_kib": 1 << 18,
