@@ -343,11 +343,11 @@ def features(counts: dict[str, float], lone: float) -> dict[str, float]:
 
 def lone_moves(fabric: Fabric, run: Run, steps: int, moves_of: np.ndarray) -> float:
     """Moves a step of sources that meet no other; moves_of: of one spike of each neuron (hops and ejections)."""
-    from neurosim.engine.forest import look_ahead, ways_of
+    from neurosim.engine.forest import look_ahead
     from neurosim.engine.layout import build_machine
 
     state = fabric.new_state()
-    machine = look_ahead(build_machine(fabric, state.pointers, 0, (1, 1), 0), ways_of(fabric), False)
+    machine = look_ahead(build_machine(fabric, state.pointers, 0, (1, 1), 0), fabric)
     total = 0.0
     spikes = run.counts[Phase.FORWARD, :, Op.SPIKE] / steps
     for core in np.unique(fabric.core):
