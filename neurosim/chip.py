@@ -54,7 +54,7 @@ class Sync(Section):
     @model_validator(mode="after")
     def _period_belongs_to_tick(self) -> Self:
         tick, period = self.mode == "tick", self.period_cycles
-        table = [least for least, _ in self.latency_by_routers]
+        table, waits = [[pair[k] for pair in self.latency_by_routers] for k in range(2)]
         require(
             (
                 tick == (period is not None),
@@ -72,6 +72,11 @@ class Sync(Section):
                 table == sorted(set(table)),
                 ("latency_by_routers",),
                 f"expected rising numbers of routers, got {table}",
+            ),
+            (
+                waits == sorted(waits),
+                ("latency_by_routers",),
+                f"expected latencies that do not fall with more routers, got {waits}",
             ),
             (
                 not tick or not table,

@@ -25,7 +25,8 @@ def _whole(numbers: NDArray[np.integer] | int) -> bool:
 class Group:
     """Neurons of one kind.
 
-    neuron: a module of neurosim.neuron, or "scripted": fires when the raster says so, and integrates nothing.
+    neuron: a module of neurosim.neuron (`integrate_fire` starts again from zero when it has fired; `lif` leaks, and
+    subtracts the threshold), or "scripted": fires when the raster says so, and integrates nothing.
     threshold: of the membrane.  bias: int64[size] or one number, added in every step.
     """
 
@@ -45,6 +46,9 @@ class Dense:
     post: int
     weight: NDArray[np.int16]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", np.asarray(self.weight))  # a list is an array, too
+
 
 @dataclass(frozen=True)
 class Sparse:
@@ -57,6 +61,10 @@ class Sparse:
     start: Ints
     target: NDArray[np.integer]
     weight: NDArray[np.int16]
+
+    def __post_init__(self) -> None:
+        for name in ("start", "target", "weight"):  # lists are arrays, too
+            object.__setattr__(self, name, np.asarray(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,9 @@ class Connectome:
     sparse: Sparse | None = None
 
     def __post_init__(self) -> None:
-        problems = self._group_problems()
+        problems = self._kind_problems()
+        if not problems:
+            problems = self._group_problems()
         if not problems:  # the rest counts on the sizes of the groups
             problems += self._dense_problems() + self._sparse_problems()
         if problems:
@@ -125,12 +135,23 @@ class Connectome:
             problems.append(f"groups: expected one soma circuit besides '{SCRIPTED}', got {', '.join(kinds)}")
         return problems
 
+    def _kind_problems(self) -> list[str]:
+        """Parts that are of another kind than the three fields hold."""
+        problems = []
+        for name, kind, parts in (("groups", Group, self.groups), ("dense", Dense, self.dense)):
+            if not isinstance(parts, tuple) or not all(isinstance(part, kind) for part in parts):
+                problems.append(f"{name}: expected a tuple of {kind.__name__}, got {_kind_of(parts)}")
+        if self.sparse is not None and not isinstance(self.sparse, Sparse):
+            problems.append(f"sparse: expected one Sparse or None, got {_kind_of(self.sparse)}")
+        return problems
+
     def _dense_problems(self) -> list[str]:
         problems, count = [], len(self.groups)
         for k, block in enumerate(self.dense):
             here = f"dense[{k}]"
-            if not (0 <= block.pre < count and 0 <= block.post < count):
-                problems.append(f"{here}: expected group numbers below {count}, got {block.pre} and {block.post}")
+            numbers = (block.pre, block.post)
+            if not all(isinstance(n, int | np.integer) and 0 <= n < count for n in numbers):
+                problems.append(f"{here}: expected group numbers below {count}, got {block.pre!r} and {block.post!r}")
                 continue
             shape = (self.groups[block.pre].size, self.groups[block.post].size)
             if block.weight.shape != shape or block.weight.dtype != np.int16:
@@ -167,3 +188,9 @@ class Connectome:
                 if group.neuron == SCRIPTED and bool(((target >= low) & (target < high)).any()):
                     problems.append(f"sparse: target: '{group.name}' is scripted: it integrates nothing")
         return problems
+
+
+def _kind_of(thing: object) -> str:
+    if isinstance(thing, tuple | list) and thing:
+        return f"{type(thing).__name__} of {', '.join(sorted({type(part).__name__ for part in thing}))}"
+    return type(thing).__name__

@@ -70,7 +70,7 @@ _config: Any = numba.config
 _config.CACHE_DIR = str(_FOLDER)
 
 
-COMPILING = "compiling the kernels (once after each installation; about half a minute)"
+COMPILING = "compiling the kernels (once for each rule, neuron and kind of network; about half a minute)"
 
 
 def cache_is_warm(outermost: str = "run_batch", *plugins: ModuleType) -> bool:

@@ -20,6 +20,7 @@ from neurosim.account.latency import latency
 from neurosim.account.memory import accesses
 from neurosim.chip import Chip
 from neurosim.engine.run import Run
+from neurosim.errors import ConfigError
 from neurosim.ops import CAUSES, FLIT_OPS, OPS, PHASES, UNITS, Op, Phase, describe, unit_of
 
 __all__ = ["MODES", "Report", "curve_table", "report", "three_digits"]
@@ -75,6 +76,10 @@ def report(
     the dense comparison of the community's count needs.
     """
     by_mode = {"test": runs} if isinstance(runs, Run) else dict(runs)
+    for run in by_mode.values():
+        if run.counts.shape[1] != chip.cores + 1:
+            found = run.counts.shape[1] - 1
+            raise ConfigError(f"report: expected a run on {chip.name} ({chip.cores} cores), got one on {found} cores")
     by_mode = {mode: by_mode[mode] for mode in MODES if mode in by_mode and by_mode[mode].samples > 0}
     ledger = pd.concat(
         [_ledger(run, chip, name, seed, mode) for mode, run in by_mode.items()], ignore_index=True

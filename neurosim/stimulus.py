@@ -50,6 +50,11 @@ class Raster:
     neuron: NDArray[np.int64]
 
     def __post_init__(self) -> None:
+        for name in ("start", "neuron"):  # lists and other whole numbers are int64, too
+            array = np.asarray(getattr(self, name))
+            if array.dtype.kind in "iu" or array.size == 0:
+                array = array.astype(np.int64)
+            object.__setattr__(self, name, array)
         if self.start.dtype != np.int64 or self.neuron.dtype != np.int64:
             raise ValueError(f"raster: expected int64, got {self.start.dtype} and {self.neuron.dtype}")
         if self.neuron.ndim != 1:
@@ -61,7 +66,11 @@ class Raster:
         rising = np.diff(self.neuron) > 0
         rising[self.start[1:-1][(self.start[1:-1] > 0) & (self.start[1:-1] < len(self.neuron))] - 1] = True
         if not rising.all() or (len(self.neuron) and self.neuron.min() < 0):
-            raise ValueError("raster: neuron: expected rising numbers of at least 0 within each step")
+            first = np.flatnonzero(~rising)
+            at = int(first[0]) + 1 if len(first) else int(np.argmin(self.neuron))
+            step = int(np.searchsorted(self.start, at, side="right")) - 1
+            found = f"{self.neuron[at]} in step {step}" + (f" after {self.neuron[at - 1]}" if len(first) else "")
+            raise ValueError(f"raster: neuron: expected rising numbers of at least 0 within each step, got {found}")
 
     @property
     def steps(self) -> int:

@@ -24,6 +24,9 @@ def place_connectome(connectome: Connectome, chip: Chip, core: NDArray[np.intege
 
     Raises PlacementError with everything that does not fit, naming memory, need and capacity.
     """
+    if not isinstance(connectome, Connectome) or not isinstance(chip, Chip):
+        found = f"{type(connectome).__name__} and {type(chip).__name__}"
+        raise PlacementError(f"place_connectome: expected a Connectome and a Chip (see load_chip), got {found}")
     cores = _fill(connectome, chip) if core is None else _checked(connectome, chip, core)
     slices = _slices(connectome, chip, cores)
     counts = _counts(connectome, chip, cores)
@@ -84,6 +87,7 @@ def _fill(connectome: Connectome, chip: Chip) -> NDArray[np.int32]:
 
 
 def _checked(connectome: Connectome, chip: Chip, core: NDArray[np.integer]) -> NDArray[np.int32]:
+    core = np.asarray(core)
     if core.shape != (connectome.neurons,) or core.dtype.kind not in "iu":
         raise PlacementError(f"core: expected integer[{connectome.neurons}], got {core.dtype}{list(core.shape)}")
     if core.min() < 0 or core.max() >= chip.cores:

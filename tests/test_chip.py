@@ -56,8 +56,8 @@ def test_loihi_has_the_times_of_its_description_in_tenths_of_a_nanosecond() -> N
 
 
 def test_the_barrier_of_a_table_is_the_last_entry_reached() -> None:
-    sync = load_chip("tiny", ["sync.latency_by_routers=[[2, 20], [5, 10]]"]).sync
-    assert [sync.latency(routers) for routers in (0, 1, 2, 4, 5, 99)] == [16, 16, 20, 20, 10, 10]
+    sync = load_chip("tiny", ["sync.latency_by_routers=[[2, 20], [5, 30]]"]).sync
+    assert [sync.latency(routers) for routers in (0, 1, 2, 4, 5, 99)] == [16, 16, 20, 20, 30, 30]
     assert load_chip("tiny").sync.latency(7) == 16
 
 
@@ -101,11 +101,12 @@ def test_cores_are_counted_at_their_routers() -> None:
             "expected at least 22 (link.vertical_latency_cycles + 2 + router.credit_cycles: all credits are home",
         ),
         (
-            ["sync.latency_by_routers=[[1, 20], [2, 2]]"],
+            ["sync.latency_by_routers=[[1, 2], [2, 20]]"],
             "sync.latency_by_routers",
             "expected at least 3 (link.latency_cycles + 2 + router.credit_cycles: all credits are home before the",
         ),
         (["sync.latency_by_routers=[[2, 20], [2, 30]]"], "sync.latency_by_routers", "expected rising numbers of rou"),
+        (["sync.latency_by_routers=[[1, 30], [2, 20]]"], "sync.latency_by_routers", "expected latencies that do not f"),
         (["sync.latency_by_routers=[[1, 0]]"], "sync.latency_by_routers.0.1", "expected a whole number of at least 1"),
         (["sync.latency_by_routers=[[1]]"], "sync.latency_by_routers.0", "expected"),
         (

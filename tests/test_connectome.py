@@ -103,3 +103,18 @@ def test_wrong_sparse_synapses_are_named(sparse: Sparse, message: str) -> None:
 def test_all_complaints_come_together() -> None:
     found = complaints(ONE, THREE, dense=(Dense(5, 0, np.ones((1, 1), np.int16)),), sparse=listed([0], [9]))
     assert len(found) == 3 and found[0].startswith("dense[0]") and found[2].startswith("sparse: target")
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"groups": Group("a", 2)}, "groups: expected a tuple of Group, got Group"),
+        ({"dense": Dense(0, 0, np.zeros((2, 2), np.int16))}, "dense: expected a tuple of Dense, got Dense"),
+        ({"sparse": (1,)}, "sparse: expected one Sparse or None, got tuple of int"),
+        ({"dense": (Dense("a", 0, np.zeros((2, 2), np.int16)),)}, r"dense\[0\]: expected group numbers below 1, got"),
+        ({"dense": (Dense(0, 0, [[1, 2], [3, 4]]),)}, r"dense\[0\]: weight: expected int16.*, got int64"),
+    ],
+)
+def test_parts_of_another_kind_are_refused(parts: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Connectome(**{"name": "net", "groups": (Group("a", 2),), **parts})

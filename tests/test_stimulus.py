@@ -77,7 +77,17 @@ def test_a_wrong_raster_is_refused(start: list[int], neuron: list[int], message:
 
 
 def test_a_raster_of_other_numbers_is_refused() -> None:
-    with pytest.raises(ValueError, match="raster: expected int64, got int64 and int32"):
-        Raster(np.array([0, 1]), np.array([3], np.int32))
+    with pytest.raises(ValueError, match="raster: expected int64, got int64 and float64"):
+        Raster(np.array([0, 1]), np.array([3.0]))
     with pytest.raises(ValueError, match="start: expected numbers from 0 to 1"):
         Raster(np.array([[0], [1]]), np.array([3]))
+
+
+def test_lists_and_other_whole_numbers_are_taken() -> None:
+    raster = Raster([0, 1, 2], np.array([3, 1], np.uint16))  # type: ignore[arg-type]
+    assert (raster.start.dtype, raster.neuron.dtype, raster.steps) == (np.int64, np.int64, 2)
+
+
+def test_the_step_and_the_spike_that_do_not_rise_are_named() -> None:
+    with pytest.raises(ValueError, match="within each step, got 4 in step 1 after 7$"):
+        raster([0, 1, 3], [9, 7, 4])
