@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from neurosim.engine.forward import add_rows
 from neurosim.engine.layout import WHEEL
-from neurosim.engine.wheel import enter, next_look, take_mark
+from neurosim.engine.wheel import enter, next_look, take_first, take_mark
 
 SHAPES = ("784x1000", "784x1600", "1600x800", "784x512", "784x250", "1000x10")
 REPEATS = 7
@@ -96,8 +96,7 @@ def turn_wheel(heads: Any, links: Any, marks: Any, delays: Any, events: int) -> 
     while left < events:
         level, now = next_look(marks, now)
         at = take_mark(marks, level, now)
-        number = np.int64(heads[level, at, 0])
-        heads[level, at, 0] = -1
+        number = take_first(heads, level, at, 0)
         while number >= 0:
             following = np.int64(links[0, number])
             enter(heads, links, marks, 0, number, now + delays[drawn & 4095], now)

@@ -1,15 +1,13 @@
 """The fabric: a connectome placed on a chip, as plain arrays, and the state that changes while it runs."""
 
-import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.image import Hardware, Ints, Kinds, Program, Slices
-from neurosim.kernel import module_source
+from neurosim.image import Hardware, Ints, Kinds, Program, Slices, digest_of
 
 __all__ = ["Blocks", "Fabric", "FabricState", "Fan", "Rows"]
 
@@ -87,19 +85,7 @@ class Fabric:
 
     def digest(self) -> str:
         """SHA-256 of all numbers in the fabric, in hex."""
-        sha = hashlib.sha256()
-        for field in fields(self):
-            value: Any = getattr(self, field.name)
-            if isinstance(value, ModuleType):
-                sha.update(value.__name__.rpartition(".")[2].encode() + module_source(value))
-                continue
-            for part in value if isinstance(value, tuple) else (value,):
-                if isinstance(part, np.ndarray):
-                    sha.update(f"{part.dtype.str} {part.shape} ".encode())
-                    sha.update(part.tobytes())
-                else:
-                    sha.update(f"{part!r} ".encode())
-        return sha.hexdigest()
+        return digest_of(self)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from neurosim.errors import DataError
 from neurosim.kernel import module_source
 from neurosim.learning import Formats
 
-__all__ = ["Hardware", "Image", "Kinds", "Quantisation", "Slices", "State"]
+__all__ = ["Hardware", "Image", "Kinds", "Quantisation", "Slices", "State", "digest_of"]
 
 Ints = NDArray[np.int64]
 
@@ -124,6 +124,25 @@ class Quantisation:
     total: int
 
 
+def digest_of(record: Any) -> str:
+    """SHA-256 of all numbers in a dataclass of arrays, tuples of them, numbers and plug-ins, in hex."""
+    sha = hashlib.sha256()
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, ModuleType):
+            sha.update(value.__name__.rpartition(".")[2].encode() + module_source(value))
+            continue
+        parts = value if isinstance(value, tuple) else (value,)
+        for part in parts:
+            # Each part says where it ends: 1, 23 and 12, 3 are not the same numbers.
+            if isinstance(part, np.ndarray):
+                sha.update(f"{part.dtype.str} {part.shape} ".encode())
+                sha.update(part.tobytes())
+            else:
+                sha.update(f"{part!r} ".encode())
+    return sha.hexdigest()
+
+
 @dataclass(frozen=True, eq=False)
 class Image:
     """Everything that an engine needs, as arrays. `digest()` identifies it."""
@@ -157,21 +176,7 @@ class Image:
 
     def digest(self) -> str:
         """SHA-256 of all numbers in the image, in hex."""
-        sha = hashlib.sha256()
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, ModuleType):
-                sha.update(value.__name__.rpartition(".")[2].encode() + module_source(value))
-                continue
-            parts = value if isinstance(value, tuple) else (value,)
-            for part in parts:
-                # Each part says where it ends: 1, 23 and 12, 3 are not the same numbers.
-                if isinstance(part, np.ndarray):
-                    sha.update(f"{part.dtype.str} {part.shape} ".encode())
-                    sha.update(part.tobytes())
-                else:
-                    sha.update(f"{part!r} ".encode())
-        return sha.hexdigest()
+        return digest_of(self)
 
     def rate(self, lr: float) -> int:
         """Real learning rate -> contents of the chip's rate register."""

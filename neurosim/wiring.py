@@ -1,6 +1,5 @@
 """Wiring: (Connectome, Chip) -> Fabric. Gives every neuron a core, orders the rows, proves that all of it fits."""
 
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from neurosim.tables import timing
 from neurosim.ways import Ways
 
 __all__ = ["place_connectome"]
+
 
 def place_connectome(connectome: Connectome, chip: Chip, core: NDArray[np.integer] | None = None) -> Fabric:
     """Place `connectome` on `chip`; `core`: integer[neurons], a core for every neuron (None: filled in order).

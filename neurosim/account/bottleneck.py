@@ -77,7 +77,7 @@ def _resource(
 def _service(chip: Chip, unit: Unit) -> str:
     core = chip.core
     if unit is Unit.SYNAPSE:
-        return _row_limit(chip, "the synapse unit", core.synapse.lanes, core.synapse.lane_cycles)
+        return _row_limit(chip, "the synapse unit", core.synapse.lanes, core.synapse.lane_cycles, _pace(chip))
     if unit is Unit.LEARNING:
         return _row_limit(chip, "the learning unit", core.learning.lanes, 1)
     if unit is Unit.SOMA:
@@ -96,13 +96,18 @@ def _service(chip: Chip, unit: Unit) -> str:
     return f"the {direction} input of the router ({often})"
 
 
-def _row_limit(chip: Chip, name: str, lanes: int, lane_cycles: int) -> str:
+def _pace(chip: Chip) -> str:
+    """How long the synapse unit takes for a synapse, where that is more than a cycle."""
+    dense, sparse = chip.core.synapse.lane_cycles, chip.core.synapse.sparse
+    if sparse is not None:
+        return f" ({dense} cycles a synapse, {sparse.lane_cycles} in sparse rows)"
+    return f" ({dense} cycles a synapse)" if dense > 1 else ""
+
+
+def _row_limit(chip: Chip, name: str, lanes: int, lane_cycles: int, pace: str = "") -> str:
     """What sets the length of a row: the words that the memory gives in a cycle, or the lanes."""
     synapse = chip.core.synapse
     words = synapse.banks * synapse.ports
     if words * synapse.weights_per_word * lane_cycles < lanes:
         return f"the synapse memory ({words} words a cycle) behind {name}"
-    often = f" ({lane_cycles} cycles a synapse)" if lane_cycles > 1 else ""
-    if synapse.sparse is not None and lane_cycles == synapse.lane_cycles:
-        often = f" ({lane_cycles} cycles a synapse, {synapse.sparse.lane_cycles} in sparse rows)"
-    return f"the {'lane' if lanes == 1 else f'{lanes} lanes'} of {name}{often}"
+    return f"the {'lane' if lanes == 1 else f'{lanes} lanes'} of {name}{pace}"

@@ -11,11 +11,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.engine.bench import BLOCK, Bench
 from neurosim.engine.forest import look_ahead
 from neurosim.engine.forward import new_activity
-from neurosim.engine.layout import PORTS, Machine, Placed, build_machine
+from neurosim.engine.layout import CYCLE, DEADLOCK, OVERRUNS, PORTS, Machine, Placed, build_machine
 from neurosim.engine.run import Run
-from neurosim.engine.step import DEADLOCK
 from neurosim.errors import ConfigError, SimulationError
 from neurosim.fabric import Fabric, FabricState
 from neurosim.image import Image, Ints, Kinds, State
@@ -24,7 +24,6 @@ from neurosim.ops import Cause, Op, Phase, Unit
 from neurosim.stimulus import Batch, Raster
 
 __all__ = ["run", "run_fabric"]
-
 
 _LOG = logging.getLogger("neurosim")
 _OUTERMOST = {"phased": "run_batch", "stepped": "run_steps"}
@@ -63,7 +62,7 @@ def _room(image: Image) -> tuple[int, int]:
     return max(populations, backward) + 1, max(populations * max(targets, 1), backward) + 1
 
 
-def _bench(image: Image, weights: NDArray[Any], module: ModuleType) -> Any:
+def _bench(image: Image, weights: NDArray[Any]) -> Bench:
     n, steps = int(np.max(image.sizes)), image.hardware.steps
 
     def zeros(*shape: int) -> Ints:
@@ -73,11 +72,11 @@ def _bench(image: Image, weights: NDArray[Any], module: ModuleType) -> Any:
     wide = most >= 2**31  # a sum might not fit in 32 bits
     sums = np.int64 if wide else np.int32
     mirrored = int(np.sum(image.sizes[1:-1] * image.sizes[2:]))
-    return module.Bench(
+    return Bench(
         acc=np.zeros(n, sums), steady=np.zeros(n, sums), often=zeros(n), usual=zeros(n), more=zeros(n), less=zeros(n),
         spiked=np.zeros(n, np.uint8), mirror=np.zeros(mirrored, weights.dtype), active=zeros(n), factor=zeros(n),
         narrow=np.zeros(n, np.int32), bank=zeros(image.hardware.banks), total=zeros(n), part=zeros(n), axon=zeros(n),
-        train=zeros(n), key=np.zeros(n, np.uint32), weight=np.zeros((module.BLOCK, n), weights.dtype),
+        train=zeros(n), key=np.zeros(n, np.uint32), weight=np.zeros((BLOCK, n), weights.dtype),
         trace=zeros(steps + 1, n), credit=zeros(n), busy=zeros(image.hardware.cores, 2),
     )  # fmt: skip
 
@@ -108,7 +107,7 @@ def run(
     samples, outputs = len(batch.values), int(image.sizes[-1])
     counts, membranes = np.zeros((samples, outputs), np.int64), np.zeros((samples, outputs), np.int64)
     cycles = np.zeros(samples, np.int64)
-    activity, bench = new_activity(image.sizes, hw.steps, image.trains), _bench(image, state.weights, module)
+    activity, bench = new_activity(image.sizes, hw.steps, image.trains), _bench(image, state.weights)
     # Copies: a read-only array is another type to numba, and would be compiled for once more.
     try:
         module.run_batch(
@@ -194,7 +193,7 @@ def _collect(m: Machine, placed: Placed, state: State | FabricState, learn: bool
     if m.clock[DEADLOCK]:
         raise SimulationError("the network-on-chip is deadlocked: flits wait for each other and none can move")
     hw = placed.hardware
-    state.cycle = int(m.clock[0])
+    state.cycle = int(m.clock[CYCLE])
     state.pointers[:] = m.output.pointer.reshape(-1, PORTS)[:, : hw.radix]
     _count_deliveries(m.counts, m.delivered, placed.kinds, learn)
     _fill_barrier(m.cycles, m.totals[0], placed.nodes, hw.concentration)
@@ -204,7 +203,7 @@ def _collect(m: Machine, placed: Placed, state: State | FabricState, learn: bool
         cycles=m.cycles,
         phase_cycles=m.totals[0].copy(),
         steps=m.totals[1].copy(),
-        overruns=int(m.clock[1]),
+        overruns=int(m.clock[OVERRUNS]),
         output_counts=counts,
         output_membrane=membranes,
         spikes=m.spikes,

@@ -23,7 +23,7 @@ from neurosim.engine.network import (
     slot_of,
     start_packet,
 )
-from neurosim.engine.wheel import enter, index, next_look, take_mark
+from neurosim.engine.wheel import enter, index, next_look, take_first, take_mark
 from neurosim.kernel import first_bit, inlined, inner
 
 __all__ = ["run_flits"]
@@ -256,15 +256,13 @@ def grant(m: Machine, o: int, now: int) -> None:
 @inlined
 def cascade(m: Machine, at: int, now: int) -> None:
     """A block of cycles begins: what lies in it goes to the near wheel."""
-    for sort in range(3):
-        number = np.int64(m.heads[1, at, sort])
-        m.heads[1, at, sort] = -1
+    for sort in range(CLAIM):  # a claim is due in the next cycle at the latest
+        number = take_first(m.heads, 1, at, sort)
         while number >= 0:
             following = np.int64(m.links[sort, index(number)])
             cycle = m.input[index(number)].front_from
-            if sort != INPUT:
-                output = m.output[index(number)]
-                cycle = output.ready if sort == OUTPUT else output.free - output.interval + 1
+            if sort == OUTPUT:
+                cycle = m.output[index(number)].ready
             enter(m.heads, m.links, m.marks, sort, number, cycle, now)
             number = following
 
@@ -281,21 +279,18 @@ def run_flits(m: Machine) -> bool:
             cascade(m, take_mark(m.marks, level, now), now)
         else:
             at = now & (WHEEL - 1)
-            number = np.int64(m.heads[0, at, INPUT])
-            m.heads[0, at, INPUT] = -1
+            number = take_first(m.heads, 0, at, INPUT)
             while number >= 0:
                 following = np.int64(m.links[INPUT, index(number)])
                 ask(m, number, now)
                 number = following
             take_mark(m.marks, level, now)  # now: outputs that were ready have come into this place
-            number = np.int64(m.heads[0, at, CLAIM])
-            m.heads[0, at, CLAIM] = -1
+            number = take_first(m.heads, 0, at, CLAIM)
             while number >= 0:
                 following = np.int64(m.links[CLAIM, index(number)])
                 claim(m, number, now)
                 number = following
-            number = np.int64(m.heads[0, at, OUTPUT])
-            m.heads[0, at, OUTPUT] = -1
+            number = take_first(m.heads, 0, at, OUTPUT)
             while number >= 0:
                 following = np.int64(m.links[OUTPUT, index(number)])
                 grant(m, number, now)

@@ -13,7 +13,8 @@ from neurosim.image import Hardware, Ints, Kinds, Program, Slices
 from neurosim.ops import Cause, Op, Phase, Unit
 from neurosim.routing import xy
 
-__all__ = ["NOWHERE", "PORTS", "WHEEL", "WHEEL_BITS", "BY_KIND", "BY_NODE", "Machine", "Placed", "build_machine"]
+__all__ = ["BY_KIND", "BY_NODE", "CYCLE", "DEADLOCK", "EMISSIONS", "LAST", "NOWHERE", "OVERRUNS", "PACKETS", "PORTS",
+           "WHEEL", "WHEEL_BITS", "Machine", "Placed", "build_machine"]  # fmt: skip
 
 NOWHERE = -1_000_000  # an output at the edge of the mesh
 PORTS = 8  # places for the ports of a router (four links, one to four cores); a power of two, to divide by shifts
@@ -123,7 +124,7 @@ _RINGS = (
 _SLICE = ("core", "population", "first", "neurons", "sets", "sets_end")
 _HOST = ("set", "kind")
 
-
+CYCLE, OVERRUNS, DEADLOCK, EMISSIONS, PACKETS, LAST = range(6)  # entries of Machine.clock
 BY_KIND, BY_NODE = -1, -2
 LINE = 64  # bytes of a cache line
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.engine.layout import BY_KIND, BY_NODE, Machine
+from neurosim.engine.layout import BY_KIND, BY_NODE, CYCLE, LAST, Machine
 from neurosim.engine.wheel import index
 from neurosim.image import Ints
 from neurosim.kernel import inlined, inner
@@ -25,7 +25,7 @@ FLITS, AXON_CYCLES, SYNAPSE_CYCLES = range(3)  # columns of Machine.service
 def log(m: Machine, cycle: int, event: int, node: int, a: int, b: int, c: int) -> None:
     """Append one event to the log, if there is one."""
     if m.log.shape[0] > 0:
-        append(m.log, m.logged, m.clock[0] + cycle, event, node, a, b, c)
+        append(m.log, m.logged, m.clock[CYCLE] + cycle, event, node, a, b, c)
 
 
 @inner
@@ -175,7 +175,7 @@ def serve(m: Machine, n: int, p: int, length: int, row: int, flit: int, cycle: i
         node.synapse_busy += row
         log(m, begin, SYNAPSE, n, m.packet[index(p)].origin, m.packet[index(p)].number, 0)
         done = begin + row + hw.synapse_latency
-    m.clock[5] = max(m.clock[5], done)
+    m.clock[LAST] = max(m.clock[LAST], done)
 
 
 @inlined

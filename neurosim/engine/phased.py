@@ -1,19 +1,32 @@
 """Compiled engine for rules that learn in phases: forward, then error, then update.
 
-This file is executed once per rule and neuron (see `compiled.phased`): `rule` and `neuron` are bound to their
+This file is executed once per rule and neuron (see `compiled.bound`): `rule` and `neuron` are bound to their
 modules first, so that their kernels are compiled into the loops. `run_sample` is the list of the steps of a sample.
 """
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.contract import bank_cycles, ceil_div
+from neurosim.engine.bench import (
+    BLOCK,
+    Bench,
+    copy_columns,
+    find_axons,
+    find_usual,
+    note_spikes,
+    post_words,
+    read_block,
+    sum_errors,
+    sum_slot,
+    write_block,
+    write_columns,
+)
+from neurosim.engine.contract import ceil_div
 from neurosim.engine.forward import Activity, add_rows, encode, silence, store_trains
-from neurosim.engine.layout import Machine
+from neurosim.engine.layout import CYCLE, LAST, Machine
 from neurosim.engine.step import (
-    LAST,
     ZERO,
     add_emission,
     add_packet,
@@ -27,82 +40,19 @@ from neurosim.engine.step import (
     set_sweep,
 )
 from neurosim.image import Ints
-from neurosim.kernel import draw32, inlined, inner, kernel, stream_key
+from neurosim.kernel import draw32, inner, kernel, stream_key
 from neurosim.ops import Op, Phase, Unit
 
 if TYPE_CHECKING:  # any rule and any neuron; they are bound before this file is executed
     from neurosim.learning import desire_bp as rule
     from neurosim.neuron import lif as neuron
 
-__all__ = ["Bench", "run_batch"]
+__all__ = ["run_batch"]
 
 ROUND = 16  # number of the random stream of stochastic rounding (plus the projection)
 WIDE = 64  # weights of a row from which on it is worth a look which rows can be left out
-TILE = 32  # copy_columns
-BLOCK = 32  # post neurons that learn together
 LEARNING = np.int64(Unit.LEARNING)
 ONE, TWO, THREE = np.int64(1), np.int64(2), np.int64(3)  # typed, see step.ZERO
-
-
-class Bench(NamedTuple):
-    """Room to work in for the learning passes; sizes in brackets, n: the largest population."""
-
-    acc: NDArray[Any]  # [n] int32, or int64 for wide weights: sums of the rows of a slot
-    steady: NDArray[Any]  # [n] the same for the rows that fire in most slots
-    often: Ints  # [n] 1 for such a row
-    usual: Ints  # [n] list of them
-    more: Ints  # [n] other rows that fire in a slot
-    less: Ints  # [n] such rows that do not
-    spiked: NDArray[np.uint8]  # [n] 1 for a neuron that fires in this slot
-    mirror: NDArray[Any]  # post-major copy of all projections but the first, as `weights`
-    active: Ints  # [n] post neurons with a desire, as numbers within their slice
-    factor: Ints  # [n] symbol x magnitude of each
-    narrow: NDArray[np.int32]  # [n] the same, if they fit
-    bank: Ints  # [banks] words per bank
-    total: Ints  # [n] error sums of a population
-    part: Ints  # [n] what one slice adds to them
-    axon: Ints  # [n] pre neurons with a spike
-    train: Ints  # [n] their spike trains
-    key: NDArray[np.uint32]  # [n] their random keys
-    weight: NDArray[Any]  # [BLOCK, n] weights of some post neurons from them, as `weights`
-    trace: Ints  # [steps + 1, n]
-    credit: Ints  # [n]
-    busy: Ints  # [cores, 2] cycles of the learning units, and the part that waits for banks
-
-
-@inner
-def find_usual(act: Activity, b: Bench, q: int, hw: Any) -> int:
-    """List the neurons of population q that fire in more than half of the slots; returns their number."""
-    count = 0
-    for i in range(act.start[q + 1] - act.start[q]):
-        b.often[i] = 1 if 2 * act.fired[act.start[q] + i] > hw.steps + 1 else 0
-        b.usual[count] = i
-        count += b.often[i]
-    return count
-
-
-@inner
-def sum_slot(act: Activity, q: int, t: int, weights: NDArray[Any], base: int, post: int, b: Bench, usual: int) -> None:
-    """b.acc: the rows that fire in slot t = the usual ones - those of them that do not + the unusual that do.
-
-    The same integer as the sum of the rows one by one, with a third of the additions: most pixels of a digit are
-    almost black or almost white. Every intermediate sum is one of distinct rows, so it fits where the last one fits.
-    """
-    rows, count = act.spike[q, t], act.number[q, t]
-    less = more = 0
-    for k in range(usual):
-        b.less[less] = b.usual[k]
-        less += 1 - ((act.train[act.start[q] + b.usual[k]] >> t) & 1)
-    b.acc[:post] = 0
-    if less < usual - less:  # most of the usual ones do: shorter this way
-        for k in range(count):
-            b.more[more] = rows[k]
-            more += 1 - b.often[rows[k]]
-        add_rows(b.acc, weights, base, post, b.less, less)
-        for j in range(post):
-            b.acc[j] = b.steady[j] - b.acc[j]
-        rows, count = b.more, more
-    add_rows(b.acc, weights, base, post, rows, count)
 
 
 @inner
@@ -118,19 +68,6 @@ def integrate(act: Activity, start: int, post: int, b: Bench, amplitude: int, hw
 
 
 @inner
-def note_spikes(act: Activity, p: int, t: int, b: Bench) -> None:
-    """List the neurons of population p that fire in slot t, and enter the slot in their trains and counts."""
-    start, fired, n = act.start[p], act.spike[p, t], 0
-    for j in range(act.start[p + 1] - start):
-        fired[n] = j  # written always, kept only if it fired: no branch to mispredict
-        n += b.spiked[j]
-    for k in range(n):
-        act.train[start + fired[k]] |= np.int64(1) << t
-        act.fired[start + fired[k]] += 1
-    act.number[p, t] = n
-
-
-@inner
 def layer(act: Activity, q: int, weights: NDArray[Any], base: int, b: Bench, amplitude: int, hw: Any) -> None:
     """Population q + 1 over all steps: integrates slots 0..steps-1 of population q, fires in slots 1..steps."""
     start, post = act.start[q + 1], act.start[q + 2] - act.start[q + 1]
@@ -142,23 +79,6 @@ def layer(act: Activity, q: int, weights: NDArray[Any], base: int, b: Bench, amp
         sum_slot(act, q, t, weights, base, post, b, usual)
         integrate(act, start, post, b, amplitude, hw)
         note_spikes(act, q + 1, t + 1, b)
-
-
-@inner
-def post_words(b: Bench, hw: Any, count: int, accesses: int) -> tuple[int, int, int]:
-    """Of one row with `count` active posts: (words with one, port cycles, port cycles without bank conflict)."""
-    b.bank[:] = 0
-    words, last = 0, -1
-    for k in range(count):
-        word = b.active[k] // hw.weights_per_word
-        if word != last:
-            b.bank[word % hw.banks] += 1
-            words += 1
-            last = word
-    fullest = 0
-    for bank in range(hw.banks):
-        fullest = max(fullest, b.bank[bank])
-    return words, bank_cycles(fullest, accesses, hw.ports), ceil_div(words * accesses, hw.banks * hw.ports)
 
 
 @inner
@@ -200,68 +120,6 @@ def find_active(m: Machine, act: Activity, b: Bench, s: int, fired: bool, c: Any
             b.factor[count] = act.symbol[g] * rule.magnitude(act.symbol[g], act.fired[g], c)
             count += 1
     return count
-
-
-@inner
-def copy_columns(act: Activity, b: Bench, weights: NDArray[Any], offsets: Ints) -> None:
-    """Fill the post-major copy, in tiles that stay in the cache."""
-    for q in range(1, act.start.shape[0] - 2):
-        pre, post = act.start[q + 1] - act.start[q], act.start[q + 2] - act.start[q + 1]
-        base = offsets[q] - offsets[1]
-        for i0 in range(0, pre, TILE):
-            for j0 in range(0, post, TILE):
-                size = min(TILE, pre - i0)
-                for j in range(j0, min(j0 + TILE, post)):
-                    first = offsets[q] + i0 * post + j
-                    copy = b.mirror[base + j * pre + i0 : base + j * pre + i0 + size]
-                    for i in range(size):
-                        copy[i] = weights[first + i * post]
-
-
-@inlined
-def column(b: Bench, base: int, pre: int, k: int) -> NDArray[Any]:
-    """The weights of active post neuron k, one for each pre neuron."""
-    first = base + b.active[k] * pre
-    return b.mirror[first : first + pre]
-
-
-@inner
-def sum_columns(b: Bench, factor: NDArray[Any], base: int, pre: int, count: int) -> None:
-    """b.part: weights of the `count` active posts x their factors, summed for every pre neuron.
-
-    Read from the copy that stores a post neuron's weights side by side (memory of the simulator, not of the chip),
-    four posts a pass as in `add_rows`: in rows, every weight would cost a cache line.
-    """
-    part = b.part
-    part[:pre] = 0
-    k = 0
-    while k + 4 <= count:
-        w0, w1 = column(b, base, pre, k), column(b, base, pre, k + 1)
-        w2, w3 = column(b, base, pre, k + 2), column(b, base, pre, k + 3)
-        f0, f1, f2, f3 = factor[k], factor[k + 1], factor[k + 2], factor[k + 3]
-        for i in range(pre):
-            part[i] += np.int64(w0[i]) * f0 + np.int64(w1[i]) * f1 + np.int64(w2[i]) * f2 + np.int64(w3[i]) * f3
-        k += 4
-    while k < count:
-        w0, f0 = column(b, base, pre, k), factor[k]
-        for i in range(pre):
-            part[i] += np.int64(w0[i]) * f0
-        k += 1
-
-
-@inner
-def sum_errors(b: Bench, base: int, pre: int, count: int) -> None:
-    """b.part by `sum_columns`, added to b.total. Factors of 32 bits, which any sensible rule has, multiply faster."""
-    fit = True
-    for k in range(count):
-        fit = fit and abs(b.factor[k]) < 2**31
-        b.narrow[k] = b.factor[k] if fit else 0
-    if fit:
-        sum_columns(b, b.narrow, base, pre, count)
-    else:
-        sum_columns(b, b.factor, base, pre, count)
-    for i in range(pre):
-        b.total[i] += b.part[i]
 
 
 @inner
@@ -313,18 +171,6 @@ def error_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, q:
 
 
 @inner
-def find_axons(act: Activity, b: Bench, hw: Any, q: int) -> int:
-    """List the neurons of population q with a stored spike (slots 0..steps-1); returns their number."""
-    stored = (np.int64(1) << hw.steps) - 1
-    count = 0
-    for i in range(act.start[q + 1] - act.start[q]):
-        train = act.train[act.start[q] + i] & stored
-        b.axon[count], b.train[count] = i, train
-        count += 1 if train != 0 else 0
-    return count
-
-
-@inner
 def replay(b: Bench, hw: Any, axons: int, stream: int, seed: int, tick: int, c: Any) -> None:
     """Replay the stored slots of the listed axons through the trace circuits. Axons side by side: vector code."""
     for a in range(axons):
@@ -348,33 +194,6 @@ def sum_credits(b: Bench, hw: Any, axons: int, train: int, c: Any) -> int:
             for a in range(axons):
                 credit[a] = rule.on_post(credit[a], slot[a], c)
     return additions
-
-
-@inner
-def read_block(b: Bench, axons: int, weights: NDArray[Any], base: int, post: int, first: int, count: int) -> None:
-    """b.weight: `count` active posts from the one numbered `first` on, row by row as the weights lie in memory."""
-    for a in range(axons):
-        row = weights[base + b.axon[a] * post : base + (b.axon[a] + 1) * post]
-        for k in range(count):
-            b.weight[k, a] = row[b.active[first + k]]
-
-
-@inner
-def write_block(b: Bench, axons: int, weights: NDArray[Any], base: int, post: int, first: int, count: int) -> None:
-    """The way back."""
-    for a in range(axons):
-        row = weights[base + b.axon[a] * post : base + (b.axon[a] + 1) * post]
-        for k in range(count):
-            row[b.active[first + k]] = b.weight[k, a]
-
-
-@inner
-def write_columns(b: Bench, axons: int, mirrored: int, pre: int, first: int, count: int) -> None:
-    """The same into the post-major copy."""
-    for k in range(count):
-        copy = column(b, mirrored, pre, first + k)
-        for a in range(axons):
-            copy[b.axon[a]] = b.weight[k, a]
 
 
 @inner
@@ -501,10 +320,10 @@ def run_batch(m: Machine, act: Activity, b: Bench, weights: NDArray[Any], offset
     if learn:
         copy_columns(act, b, weights, offsets)
     for k in range(values.shape[0]):
-        before = m.clock[0]
+        before = m.clock[CYCLE]
         run_sample(m, act, b, weights, offsets, whole, drop, amplitude, values[k], labels[k], seed, first + k,
                    rates[k], learn, c)  # fmt: skip
         for j in range(outputs.shape[1]):
             outputs[k, j] = act.fired[act.start[top] + j]
             membranes[k, j] = act.membrane[act.start[top] + j]
-        cycles[k] = m.clock[0] - before
+        cycles[k] = m.clock[CYCLE] - before

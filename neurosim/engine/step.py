@@ -6,7 +6,7 @@ from neurosim.engine.contract import step_cycles
 from neurosim.engine.flits import run_flits
 from neurosim.engine.forest import run_alone
 from neurosim.engine.forward import BERNOULLI, Activity
-from neurosim.engine.layout import BY_KIND, PORTS, Machine
+from neurosim.engine.layout import BY_KIND, CYCLE, DEADLOCK, EMISSIONS, LAST, OVERRUNS, PACKETS, PORTS, Machine
 from neurosim.engine.network import slot_of
 from neurosim.image import Ints
 from neurosim.kernel import inlined, inner
@@ -14,15 +14,13 @@ from neurosim.ops import Cause, Op, Phase, Unit
 from neurosim.routing import xy
 
 __all__ = [
-    "DEADLOCK",
-    "LAST",
     "ZERO",
     "add_emission",
-    "delay_emission",
     "add_packet",
     "begin_node",
     "charge",
     "close_step",
+    "delay_emission",
     "forward_step",
     "host_step",
     "open_step",
@@ -37,7 +35,6 @@ BUSY, STARVED, BLOCKED, CONFLICT = (
     Cause.BLOCKED.value,
     Cause.CONFLICT.value,
 )
-CYCLE, OVERRUNS, DEADLOCK, EMISSIONS, PACKETS, LAST = range(6)  # entries of Machine.clock
 
 
 @inner

@@ -1,6 +1,6 @@
 """Compiled engine for a connectome: step after step every core sweeps, spikes travel, rows are added.
 
-This file is executed once per neuron (see `fabric_engine.stepped`): `neuron` is bound to its module first. In a
+This file is executed once per neuron (see `compiled.bound`): `neuron` is bound to its module first. In a
 stepped chip the spikes of a step do not depend on the order of arrival: `run_steps` computes what happens, and hands
 the packets with their service cycles to the timing of network, flits and forest.
 """
@@ -11,12 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.engine.forward import add_rows
-from neurosim.engine.layout import BY_NODE, Machine
+from neurosim.engine.layout import BY_NODE, CYCLE, DEADLOCK, EMISSIONS, PACKETS, Machine
 from neurosim.engine.step import (
-    CYCLE,
-    DEADLOCK,
-    EMISSIONS,
-    PACKETS,
     ZERO,
     add_emission,
     add_packet,

@@ -13,7 +13,7 @@ import simpy
 from numpy.typing import NDArray
 
 from neurosim.engine.flits import run_flits
-from neurosim.engine.layout import Machine, build_machine
+from neurosim.engine.layout import PACKETS, Machine, build_machine
 from neurosim.engine.network import ARRIVE, CROSS, INJECT
 from neurosim.engine.reference.book import Book
 from neurosim.engine.reference.clock import DELIVER, At, Process
@@ -105,7 +105,7 @@ def _send(m: Machine, create: Ints, source: Ints, target: Ints, flits: Ints) -> 
             if source[k] == n:
                 add_emission(m, n, k)
                 add_packet(m, n, target[k], flits[k] - 1)
-                m.packet[m.clock[4] - 1].release = create[k]
+                m.packet[m.clock[PACKETS] - 1].release = create[k]
     return run_flits(m)
 
 

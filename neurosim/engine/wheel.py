@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from neurosim.engine.layout import WHEEL, WHEEL_BITS
 from neurosim.kernel import first_bit, inner
 
-__all__ = ["enter", "index", "next_look", "take_mark"]
+__all__ = ["enter", "index", "next_look", "take_first", "take_mark"]
 
 Words = NDArray[np.uint64]
 Numbers = NDArray[np.int32]
@@ -62,6 +62,14 @@ def next_look(marks: Words, now: int) -> tuple[int, int]:
     if block >= 0 and (near < 0 or far <= near):
         level, cycle = 1, max(far, now)
     return level, cycle
+
+
+@inner
+def take_first(heads: Numbers, level: int, at: int, sort: int) -> np.int64:
+    """The first entry of a sort in a place, or -1; the place is empty then, and the others follow by `links`."""
+    number = np.int64(heads[level, at, sort])
+    heads[level, at, sort] = -1
+    return number
 
 
 @inner

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from neurosim.chip import load_chip
-from neurosim.engine.phased import BLOCK, WIDE
+from neurosim.engine.bench import BLOCK
+from neurosim.engine.phased import WIDE
 from neurosim.engine.verify import verify
 from neurosim.image import Image
 from neurosim.learning import load_rule
