@@ -55,6 +55,7 @@ class Card:
     phases: tuple[str, ...]
     operators: tuple[str, ...]
     accesses: tuple[tuple[str, str], ...]  # (phase, what is read and written per event)
+    symbol_bits: int = 2  # of an error symbol in the neuron word and in a packet
 
 
 def rule_names() -> tuple[str, ...]:

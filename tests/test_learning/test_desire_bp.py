@@ -225,6 +225,11 @@ def test_registers_in_the_shipped_formats() -> None:
         "more_below": 12,
         "less_from": 5,
         "hidden_threshold": 6554,  # 0.05 * 16 * 8192 = 6553.6
+        "output_half": 2**62,  # without grades nothing reaches these
+        "output_one": 2**62,
+        "hidden_half": 2**62,
+        "hidden_one": 2**62,
+        "hidden_two": 2**62,
         "trace_shift": 2,
         "trace_unit": 64,
         "trace_limit": 511,
