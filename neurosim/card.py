@@ -1,11 +1,13 @@
 """What a learning rule asks of a chip: number formats, local words, accesses, and the hardware card of them all."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 __all__ = ["Access", "Card", "Formats", "Word"]
 
 
-class Formats(NamedTuple):
+@dataclass(frozen=True)
+class Formats:
     """The number formats of a chip that a rule is quantised to (bits and binary points)."""
 
     weight_bits: int
@@ -38,7 +40,8 @@ class Access(NamedTuple):
     writes: int
 
 
-class Card(NamedTuple):
+@dataclass(frozen=True)
+class Card:
     """Hardware card of a rule: the state and the operators that it asks of a chip."""
 
     words: tuple[Word, ...]
@@ -63,6 +66,11 @@ class Card(NamedTuple):
     def neuron_bits(self) -> int:
         """Per neuron, besides the membrane."""
         return self.bits("neuron")
+
+    @property
+    def symbol_bits(self) -> int:
+        """Of an error symbol, in the neuron's word and in a packet."""
+        return sum(word.bits for word in self.words if word.name == "symbol")
 
     @property
     def axon_bits(self) -> int:

@@ -136,7 +136,7 @@ def _next_word(random: NDArray[np.uint64]) -> None:
 
 
 @kernel
-def draw_byte(random: NDArray[np.uint64], table: NDArray[np.uint32], core: int, stream: int) -> int:
+def draw_byte(random: NDArray[np.uint64], table: NDArray[np.uint32], core: int, stream: int) -> np.int64:
     """The next random byte of a register. A table without cores means the shared generator of the vectors."""
     if table.shape[0] > 0:
         word = random[core, stream]

@@ -7,7 +7,7 @@ an array of the module would be a memory that no chip has, a call into a library
 
 import builtins
 import dis
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -57,7 +57,7 @@ def breaches(rule: ModuleType) -> list[str]:
     return problems
 
 
-def _body(kernel: Any) -> Callable[..., Any]:
+def _body(kernel: Any) -> Any:
     """The Python function of a kernel, compiled or not."""
     return getattr(kernel, "py_func", kernel)
 
@@ -73,7 +73,7 @@ def _reaches(body: Any, name: str, seen: set[Any], declared: tuple[str, ...] | N
         yield "expected plain parameters (no defaults, * or **)"
     for step in dis.get_instructions(body):
         if step.opname in _KEEPS:
-            yield f"{step.opname.lower().replace('_', ' ')} {step.argrepr or ''}: a kernel keeps nothing".replace("  ", " ")
+            yield f"{step.opname} {step.argrepr}: expected arithmetic alone; a kernel keeps nothing"
         for word in _loaded(step):
             if declared is not None and word in parameters and word not in (*declared, "c"):
                 yield f"reads '{word}', which READS does not declare (it declares {', '.join(declared) or 'nothing'})"
@@ -92,7 +92,7 @@ def _loaded(step: dis.Instruction) -> tuple[str, ...]:
 
 
 def _is_called(body: Any, word: str) -> bool:
-    return any(step.opname in ("LOAD_GLOBAL", "LOAD_NAME") and step.argval == word for step in dis.get_instructions(body))
+    return any(step.opname == "LOAD_GLOBAL" and step.argval == word for step in dis.get_instructions(body))
 
 
 def _outside(word: str, value: Any, name: str, seen: set[Any]) -> Iterator[str]:

@@ -84,8 +84,8 @@ def _check(s: Settings, formats: Formats) -> None:
     if not problems and not formats.stochastic and _step(s, formats) == 0:
         problems = [
             f"settings.step_bits: 2^-{s.step_bits} rounds to 0 on weights with {fraction} fraction bits "
-            "(core.synapse.weight_fraction_bits): nothing would be learnt; core.learning.rounding: stochastic, a larger "
-            "step or more bits"
+            "(core.synapse.weight_fraction_bits): nothing would be learnt. Take core.learning.rounding: stochastic, "
+            "a larger step, or more bits"
         ]
     if problems:
         raise ConfigError("\n".join(problems))

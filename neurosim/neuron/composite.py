@@ -35,7 +35,7 @@ def integrate(membrane: int, drive: int, update: int, shift: int, bits: int) -> 
 
 @kernel
 def spike(membrane: int, byte: int, one: int) -> int:
-    """1 if the neuron fires: membrane / one, in 256ths rounded down, is above a uniform byte. `one`: a membrane of 1."""
+    """1 if the neuron fires: its membrane in 256ths of `one` (1.0), rounded down, is above a uniform byte."""
     return 1 if membrane << 8 >= (byte + 1) * one else 0
 
 
