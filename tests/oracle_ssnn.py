@@ -38,6 +38,9 @@ class Setting:
     fraction: int = 9  # fw
     shift: int = 3  # k, the slowest filter
     limit: int = 2 << 9  # wmax, in units of a weight
+    word: int = 62  # bits of a weight, which may cut the upper limit to 2^(word - 1) - 1
+    membrane: int = 62  # bits of a membrane
+    stride: int = 1  # units by which a coincidence moves a weight, where weights are finer than the rule asks for
     gate: int = 0  # 0: the derivative of the clipped ReLU; 2: a saturated neuron may still be pushed down
     dither: bool = False  # B starts at random and fires at half theta
     regular: bool = False  # pixels accumulate from a random phase, instead of one draw a step
@@ -71,6 +74,7 @@ class Record:
     membrane: Ints  # of the outputs, at the end
     spikes: list[Bits]  # bool[steps, neurons] of each population; the outputs' are the winners
     symbols: list[Ints]  # -1, 0, 1 as int[steps, neurons] of each population; the inputs' are empty
+    fired: list[Ints]  # the same before the gate, of the hidden populations
 
 
 def gumbel(c: Setting) -> Ints:
@@ -94,21 +98,21 @@ def start(phase: Ints, c: Setting) -> Ints:
     return ((phase * c.theta) >> 8) - c.theta // 2
 
 
-def backward(total: Ints, membrane: Ints, c: Setting) -> tuple[Ints, Ints]:
-    """(accumulator after firing, symbol sent) of hidden neurons (B.4). A gated spike is lost."""
+def backward(total: Ints, membrane: Ints, c: Setting) -> tuple[Ints, Ints, Ints]:
+    """(accumulator after firing, what fired, symbol sent) of hidden neurons (B.4). A gated spike is lost."""
     if c.dither:
         fire = (total >= c.theta // 2).astype(np.int64) - (total < -c.theta // 2)
     else:
         fire = (total >= c.theta).astype(np.int64) - (total <= -c.theta)
     kept = np.clip(total - fire * c.theta, -4 * c.theta, 4 * c.theta)
     up, down = gates(membrane, c)
-    return kept, np.where(fire > 0, fire * up, fire * down)
+    return kept, fire, np.where(fire > 0, fire * up, fire * down)
 
 
-def step_weights(weights: Ints, change: Ints, limit: int) -> None:
-    """One step up or down where `change` says so; a step beyond the limit is not made (B.5)."""
-    moved = weights + change
-    np.copyto(weights, moved, where=np.abs(moved) <= limit)
+def step_weights(weights: Ints, change: Ints, c: Setting) -> None:
+    """One step up or down where `change` says so, saturating (B.5)."""
+    widest = 1 << (c.word - 1)
+    weights[:] = np.clip(weights + change * c.stride, max(-c.limit, -widest), min(c.limit, widest - 1))
 
 
 class Sample:
@@ -136,6 +140,7 @@ class Sample:
             self.membrane[-1],
             [np.zeros((self.steps, n), bool) for n in self.sizes],
             [np.zeros((self.steps, n), np.int64) for n in self.sizes],
+            [np.zeros((self.steps, n), np.int64) for n in self.sizes],
         )
 
     def dealt(self, use: str, population: int, step: int, where: Bits) -> Ints:
@@ -159,7 +164,8 @@ class Sample:
         spikes = self.line[p - 1]
         self.heard[p - 1] = spikes, spikes & self.learn[p - 1]
         drive = self.net.weights[p - 1] @ spikes.astype(np.int64) + self.net.biases[p - 1]
-        self.membrane[p] += ((drive << GUARD) - self.membrane[p]) >> filter_shift(u, c)
+        filtered = self.membrane[p] + (((drive << GUARD) - self.membrane[p]) >> filter_shift(u, c))
+        self.membrane[p][:] = np.clip(filtered, -(1 << (c.membrane - 1)), (1 << (c.membrane - 1)) - 1)
         use = "winner" if p == self.last else "fire"
         drawn = self.dealt(use, p, n, np.ones(self.sizes[p], bool))
         if p < self.last:
@@ -191,7 +197,8 @@ class Sample:
             if not self.c.pipeline:
                 self.ask(p, n)
             total = self.error[p] + self.asked[p]
-            self.error[p], self.record.symbols[p][n] = backward(total, self.membrane[p], self.c)
+            self.error[p], self.record.fired[p][n], symbols = backward(total, self.membrane[p], self.c)
+            self.record.symbols[p][n] = symbols
         if self.c.pipeline:
             for p in order:
                 self.ask(p, n)
@@ -204,8 +211,8 @@ class Sample:
         """Coincidences of step n (B.5). A bias has a pre line that always fires and always learns."""
         for q, (weights, biases) in enumerate(zip(self.net.weights, self.net.biases, strict=True)):
             symbols = self.record.symbols[q + 1][n]
-            step_weights(weights, np.outer(symbols, self.heard[q][1]), self.c.limit)
-            step_weights(biases, symbols, self.c.limit)
+            step_weights(weights, np.outer(symbols, self.heard[q][1]), self.c)
+            step_weights(biases, symbols, self.c)
 
 
 def present(
