@@ -10,6 +10,7 @@ from neurosim.chip import Chip
 from neurosim.errors import ConfigError, PlacementError
 from neurosim.image import Image
 from neurosim.learning import Formats
+from neurosim.locality import constants_of
 from neurosim.network import ENCODERS, Network
 from neurosim.neuron import accumulate_float32, load_neuron
 from neurosim.occupancy import EMPTY, RESOURCES, Demand, capacity, slice_demand
@@ -263,7 +264,7 @@ def place(
     """
     settings = rule.Settings() if settings is None else settings
     form = formats(chip)
-    constants = rule.quantise(settings, form)
+    constants = constants_of(rule, settings, form)
     sizes = np.array(network.sizes, np.int64)
     drop = [_byte("dropout_input", dropout_input)]
     drop += [_byte("dropout_hidden", dropout_hidden)] * (len(sizes) - 2) + [0]
