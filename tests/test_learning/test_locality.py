@@ -221,7 +221,8 @@ CHEATS = {
     "an import within": (cheat(SSNN, first(COINCIDE, "import sys")), "IMPORT_NAME sys"),
     "a look at the caller's variables": (cheat(SSNN, first(COINCIDE, "vars()")), "uses vars"),
     "a table among the registers": (
-        cheat(SSNN, ("    warm: int\n    weight_max", "    warm: list\n    weight_max")), "Constants.warm: expected int"),
+        cheat(SSNN, ("    warm: int\n    weight_max", "    warm: list\n    weight_max")),
+        "Constants.warm: expected int, got list"),
 }  # fmt: skip
 
 
