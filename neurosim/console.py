@@ -146,7 +146,12 @@ def occupancy_table(title: str, rows: Iterable[Occupancy]) -> Table:
     return table
 
 
-_PLACES = (("synapse", "the weight"), ("neuron", "the membrane"), ("axon", "the row address"))
+_PLACES = (
+    ("synapse", "the weight"),
+    ("neuron", "the membrane"),
+    ("axon", "the row address"),
+    ("axon register", "none"),
+)
 
 
 def _state(card: Card, place: str) -> str:
