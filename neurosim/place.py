@@ -11,6 +11,7 @@ from neurosim.errors import ConfigError, PlacementError
 from neurosim.generator import generators, no_generators
 from neurosim.image import Image
 from neurosim.learning import Formats
+from neurosim.locality import constants_of
 from neurosim.network import ENCODERS, Network
 from neurosim.neuron import COMPOSITE, SPIKING, accumulate_float32, load_neuron
 from neurosim.occupancy import EMPTY, RESOURCES, Demand, capacity, slice_demand
@@ -312,7 +313,7 @@ def place(
     """
     settings = rule.Settings() if settings is None else settings
     form, online = formats(chip), rule.SCHEDULE == "online"
-    constants = rule.quantise(settings, form)
+    constants = constants_of(rule, settings, form)
     card = rule.card(form, settings)
     neuron = _fitting_neuron(network, rule)
     sizes = np.array(network.sizes, np.int64)
