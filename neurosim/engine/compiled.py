@@ -50,7 +50,7 @@ def _room(image: Image) -> tuple[int, int]:
     """Most emissions and packets that one step can have."""
     slices = image.slices
     host = len(image.program.load_set) + 2 * len(slices.core)
-    targets = int(np.max(np.diff(slices.set_ptr), initial=1))
+    targets = int(max(np.max(np.diff(slices.set_ptr), initial=1), np.max(np.diff(slices.back_ptr), initial=1)))
     populations = int(np.sum(image.sizes)) + host
     backward = max(
         (
@@ -71,10 +71,10 @@ def _bench(image: Image, weights: NDArray[Any]) -> Bench:
     most = int(np.max(image.sizes[:-1])) * max(-image.weight_limits[0], image.weight_limits[1])
     wide = most >= 2**31  # a sum might not fit in 32 bits
     sums = np.int64 if wide else np.int32
-    mirrored = int(np.sum(image.sizes[1:-1] * image.sizes[2:]))
+    columns = int(np.sum(image.sizes[1:-1] * image.sizes[2:]))
     return Bench(
         acc=np.zeros(n, sums), steady=np.zeros(n, sums), often=zeros(n), usual=zeros(n), more=zeros(n), less=zeros(n),
-        spiked=np.zeros(n, np.uint8), mirror=np.zeros(mirrored, weights.dtype), active=zeros(n), factor=zeros(n),
+        spiked=np.zeros(n, np.uint8), columns=np.zeros(columns, weights.dtype), active=zeros(n), factor=zeros(n),
         narrow=np.zeros(n, np.int32), bank=zeros(image.hardware.banks), total=zeros(n), part=zeros(n), axon=zeros(n),
         train=zeros(n), key=np.zeros(n, np.uint32), weight=np.zeros((BLOCK, n), weights.dtype),
         trace=zeros(steps + 1, n), credit=zeros(n), busy=zeros(image.hardware.cores, 2),

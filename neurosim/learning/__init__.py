@@ -56,6 +56,7 @@ class Card:
     operators: tuple[str, ...]
     accesses: tuple[tuple[str, str], ...]  # (phase, what is read and written per event)
     symbol_bits: int = 2  # of an error symbol in the neuron word and in a packet
+    factor_bits: int = 6  # of the magnitude that goes with it to a mirrored copy
 
 
 def rule_names() -> tuple[str, ...]:

@@ -5,8 +5,8 @@ forward phase each output neuron wants to fire more (+1), less (-1) or does not 
 takes the thresholded sign of what the layer above wants from it. A synapse then adds
 ``desire * rate * sum over post spikes of the pre trace`` to its weight, once per sample.
 
-`Settings.graded` is our extension, not the paper's (specs/tuning.md, section 5), and off by default: a desire also has a
-size, 1/4, 1/2, 1 or 2, by which the update is shifted. A symbol is then the size in quarters with the sign of the
+`Settings.graded` is our extension, not the paper's (specs/tuning.md, section 5), and off by default: a desire also has
+a size, 1/4, 1/2, 1 or 2, by which the update is shifted. A symbol is then the size in quarters with the sign of the
 desire: 0, or +-1, +-2, +-4, +-8; without grades it is 0 or +-1. What a desire hands down is the same either way.
 
 Every kernel sees numbers of one synapse or one neuron only; `c` holds constants that are the same everywhere.
@@ -233,4 +233,5 @@ def card(formats: Formats, settings: Settings) -> Card:
             ),
         ),
         symbol_bits=symbol_bits,
+        factor_bits=count_bits,
     )

@@ -77,7 +77,8 @@ def test_hidden_symbols_of_any_sum(total: int, target: int, fraction_bits: int) 
 def test_an_update_is_size_times_rate_times_credit_rounded_once(
     credit: int, symbol: int, rate: int, random: int, stochastic: bool
 ) -> None:
-    c = desire_bp.quantise(GRADED, replace(FORMATS, stochastic=stochastic))._replace(weight_max=2**40, weight_min=-2**40)
+    c = desire_bp.quantise(GRADED, replace(FORMATS, stochastic=stochastic))
+    c = c._replace(weight_max=2**40, weight_min=-(2**40))
     exact = Fraction(abs(symbol) * credit * rate, 4 * 2**22)
     noise = Fraction(random >> 16, 2**16) if stochastic else Fraction(1, 2)
     step = (exact + noise) // 1 * (1 if symbol > 0 else -1)
@@ -101,7 +102,8 @@ def test_off_by_default_and_then_ternary(total: int) -> None:
 
 
 def test_formats_that_cannot_shift_are_refused() -> None:
-    narrow, deep = replace(FORMATS, trace_fraction_bits=0, rate_fraction_bits=0), replace(FORMATS, rate_fraction_bits=53)
+    narrow = replace(FORMATS, trace_fraction_bits=0, rate_fraction_bits=0)
+    deep = replace(FORMATS, rate_fraction_bits=53)
     desire_bp.quantise(TERNARY, narrow)
     with pytest.raises(ConfigError, match="at least 1, got 0"):
         desire_bp.quantise(GRADED, narrow)
