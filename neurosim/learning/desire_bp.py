@@ -14,16 +14,27 @@ Every kernel sees numbers of one synapse or one neuron only; `c` holds constants
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, sqrt
 from typing import NamedTuple
 
+from neurosim.card import Access, Card, Formats, Word
 from neurosim.errors import ConfigError
 from neurosim.kernel import kernel
-from neurosim.learning import Card, Formats
 
 TITLE = "Desire back-propagation"
 SOURCE = "Gerlinghoff, Luo, Goh, Wong 2022, arXiv 2211.05412; exact with respect to the released code"
 
+
+SCHEDULE = "phased"
+READOUT = "strict"
+READS = {
+    "output_symbol": ("count", "is_label"),
+    "hidden_symbol": ("error_sum",),
+    "magnitude": ("symbol", "count"),
+    "on_slot": ("trace", "spike"),
+    "on_post": ("credit", "trace"),
+    "on_update": ("weight", "credit", "symbol", "rate", "random"),
+}
 
 CREDIT_BITS = 6  # a credit is the sum of at most 60 traces
 GRADED_SHIFT = 2  # fraction bits of the size of a graded desire
@@ -199,16 +210,26 @@ def on_update(weight: int, credit: int, symbol: int, rate: int, random: int, c: 
     return max(c.weight_min, min(c.weight_max, weight + sign * (step >> shift)))
 
 
+def spread(fan_in: int, last: bool) -> float:
+    """Standard deviation of the initial weights of a layer: Kaiming's, in every layer (A.3)."""
+    return sqrt(2.0 / fan_in)
+
+
 def card(formats: Formats, settings: Settings) -> Card:
     """The hardware that the rule asks for (A.11)."""
-    count_bits = settings.steps.bit_length()
-    symbol_bits = 2 + (2 if settings.graded else 0)  # sign and active; shift count
+    steps, noise = settings.steps, formats.random_bits if formats.stochastic else 0
     return Card(
-        synapse_bits=0,
-        neuron_bits=settings.steps + count_bits + symbol_bits + 1 + formats.error_bits,
-        axon_bits=settings.steps,
-        history_bits=settings.steps,
-        random_bits_per_write=formats.random_bits if formats.stochastic else 0,
+        words=(
+            Word("train", "neuron", steps, "spikes of the sample"),
+            Word("count", "neuron", steps.bit_length(), "their number"),
+            # sign and active; with grades the shift count as well
+            Word("symbol", "neuron", 4 if settings.graded else 2, "desire"),
+            Word("keep", "neuron", 1, "not silenced by dropout"),
+            Word("error_sum", "neuron", formats.error_bits, "what the desires above bring"),
+            Word("history", "axon", steps, "spikes of the sample that arrived"),
+        ),
+        history_bits=steps,
+        random_bits=(("weight write", noise), ("neuron and sample, with dropout", 8)),
         backward_path=True,
         online_in_time=False,
         phases=("forward", "error", "update"),
@@ -222,16 +243,12 @@ def card(formats: Formats, settings: Settings) -> Card:
             *(("shifter by the size of the desire (graded)",) if settings.graded else ()),
         ),
         accesses=(
-            ("forward", "per spike and post core: 1 axon read, 1 axon write (history)"),
-            (
-                "error",
-                "per core with a desire: every neuron word once, and of every row the words with a desire",
-            ),
-            (
-                "update",
-                "every neuron and axon word once; per active row and word: 1 synapse read, 1 synapse write",
-            ),
+            Access("forward", "neuron and step", "neuron", 1, 1),
+            Access("forward", "spike and post core, besides its row", "axon", 0, 1),
+            Access("error", "neuron of a layer that has desires", "neuron", 1, 1),
+            Access("error", "word with a desire, of every row (transposed read)", "synapse", 1, 0),
+            Access("update", "neuron", "neuron", 1, 0),
+            Access("update", "axon; written if it spiked", "axon", 1, 1),
+            Access("update", "word with a desire, of every row that spiked", "synapse", 1, 1),
         ),
-        symbol_bits=symbol_bits,
-        factor_bits=count_bits,
     )

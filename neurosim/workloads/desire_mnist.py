@@ -58,7 +58,7 @@ class Settings(BaseModel):
 
 
 def default_preset(sizes: tuple[int, ...], rule: str, graded: bool = False) -> str:
-    """`graded` if switched on, `paper` for the two networks of the paper with the paper's rule, else `tuned`."""
+    """`graded` if that is on, `paper` for the two networks of the paper with the paper's rule, else `tuned`."""
     if graded:
         return "graded"
     return "paper" if rule == RULE and sizes in _PAPER_DROPOUT else "tuned"
