@@ -152,7 +152,7 @@ def test_pricing_changes_nothing_it_is_given() -> None:
 def test_wrong_shapes_and_negative_counts_are_refused() -> None:
     counts, cycles = ledger([])
     costs = TABLES["horowitz45"]
-    with pytest.raises(ValueError, match=r"expected shapes \(4, 3, 30\) and \(4,\), got \(4, 2, 30\)"):
+    with pytest.raises(ValueError, match=r"expected shapes \(4, 3, 31\) and \(4,\), got \(4, 2, 31\)"):
         price(counts[:, :2], cycles, CHIP, costs)
     with pytest.raises(ValueError, match="expected shapes"):
         price(counts, cycles[:3], CHIP, costs)
