@@ -185,15 +185,24 @@ class Image:
         """Real learning rate -> contents of the chip's rate register."""
         return int(self.rule.rate(lr, self.formats))
 
-    def new_state(self, seed: int, weights: list[NDArray[np.float64]] | None = None) -> "State":
-        """Initial state: the given real weights (post, pre) quantised, or random ones from the seed."""
+    def new_state(
+        self,
+        seed: int,
+        weights: list[NDArray[np.float64]] | None = None,
+        biases: list[NDArray[np.float64]] | None = None,
+    ) -> "State":
+        """Initial state: the given real weights (post, pre) and biases quantised, or random ones and none."""
         if weights is None:
             weights = self.random_weights(seed)
         flat, _ = self.quantise(weights)
+        bias = np.zeros(int(self.sizes[1:].sum()) if self.online else 0, np.int64)
+        if biases:
+            scaled = np.rint(np.concatenate(biases) * 2.0**self.formats.weight_fraction_bits)
+            bias[:] = np.clip(scaled, *self.weight_limits)
         return State(
             seed=seed,
             weights=flat,
-            bias=np.zeros(int(self.sizes[1:].sum()) if self.online else 0, np.int64),
+            bias=bias,
             random=reset(self.generators, seed),
             pointers=self.hardware.pointers(),
             cycle=0,

@@ -14,7 +14,7 @@ probability 1/2, 1/4, ... (the bit travels with the spike).
 """
 
 from dataclasses import dataclass
-from math import floor, sqrt
+from math import floor, log2, sqrt
 from typing import NamedTuple
 
 from neurosim.card import Access, Card, Formats, Word
@@ -127,13 +127,14 @@ def quantise(settings: Settings, formats: Formats) -> Constants:
     )
 
 
-def rate(halvings: float, formats: Formats) -> int:
-    """Halvings of the probability that a pre line teaches -> contents of the rate register (0 to 16).
+def rate(lr: float, formats: Formats) -> int:
+    """Probability that a spike teaches -> contents of the rate register, its halvings (0 to 16).
 
-    Raises ConfigError for anything else.
+    Raises ConfigError for anything but 1, 1/2, 1/4, ... 2^-16.
     """
-    if halvings != int(halvings) or not 0 <= halvings <= 16:
-        raise ConfigError(f"halvings: expected a whole number from 0 to 16, got {halvings:g}")
+    halvings = -log2(lr) if lr > 0 else -1.0
+    if halvings != floor(halvings) or not 0 <= halvings <= 16:
+        raise ConfigError(f"learning rate: expected a probability of 1, 1/2, 1/4, ... or 2^-16, got {lr:g}")
     return int(halvings)
 
 
