@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import oracle_ssnn as oracle
 import pytest
-from test_learning.test_ssnn_oracles import images
 
 from neurosim.chip import load_chip
 from neurosim.engine import simulate
@@ -22,6 +21,7 @@ from neurosim.learning import load_rule
 from neurosim.network import mlp
 from neurosim.place import place
 from neurosim.stimulus import Batch
+from test_learning.test_ssnn_oracles import images
 
 MANY_CORES = ("noc.columns=4", "noc.rows=3", "core.neuron.entries=8")
 SAMPLES = 12
