@@ -60,5 +60,5 @@ def test_halvings_cut_the_run_into_equal_parts(ann: ModuleType) -> None:
 
 
 def test_it_learns_digits(ann: ModuleType) -> None:
-    """2,000 of the 60,000 presentations with which the rule is compared: 83.8 % with this seed (83.5 to 85 with others)."""
+    """2,000 of the 60,000 presentations with which the rule is compared: 83.8 % (83.5 to 85 with other seeds)."""
     assert ann.run("embedded", (50,), 2000, 0.03, 0, 2, True, 0) > 81
