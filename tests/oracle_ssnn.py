@@ -25,7 +25,7 @@ class Source(Protocol):
     """Where random bytes come from. What they are for is named, so that bytes recorded elsewhere can be replayed."""
 
     def draw(self, use: str, population: int, step: int, neurons: Ints) -> Ints:
-        """One byte 0..255 for each of `neurons`; `use` is input, fire, winner, dither or learn."""
+        """One byte 0..255 for each of `neurons`; `use` is input, fire, winner, dither, learn or line."""
         ...
 
 
@@ -44,7 +44,7 @@ class Setting:
     gate: int = 0  # 0: the derivative of the clipped ReLU; 2: a saturated neuron may still be pushed down
     dither: bool = False  # B starts at random and fires at half theta
     regular: bool = False  # pixels accumulate from a random phase, instead of one draw a step
-    halvings: int = 0  # a pre line takes part in learning with probability 2^-halvings
+    halvings: int = 0  # a pre line takes part in learning with probability 2^-halvings, that of a bias as well
     pipeline: bool = False  # one step of delay a layer, as between cores
 
     @property
@@ -133,7 +133,9 @@ class Sample:
                 self.error[p] = start(self.dealt("dither", p, 0, np.ones(self.sizes[p], bool)), c)
         self.line = [np.zeros(n, bool) for n in self.sizes]  # spikes that a population shows to the next
         self.learn = [np.ones(n, bool) for n in self.sizes]  # the learning bit of each such line
-        self.heard = [(line, line) for line in self.line]  # (spikes, spikes that may learn) integrated by p + 1
+        self.bias_learns = [np.ones(n, bool) for n in self.sizes]  # and of the line of each bias
+        self.drive = [np.zeros(n, np.int64) for n in self.sizes]  # weights of the spikes that arrived
+        self.heard = list(self.line)  # those of these spikes that may learn, by the population that fired them
         self.asked = [np.zeros(n, np.int64) for n in self.sizes]  # weighted symbols on their way down
         self.record = Record(
             np.zeros(self.sizes[-1], np.int64),
@@ -159,11 +161,9 @@ class Sample:
         return self.dealt("input", 0, n, self.values > 0) < self.values
 
     def integrate(self, p: int, n: int) -> Bits:
-        """Spikes of population p in step n, of the output the winner, from the lines below it as they stand."""
+        """Spikes of population p in step n, of the output the winner, from what has arrived."""
         c, u = self.c, n - p * self.delay
-        spikes = self.line[p - 1]
-        self.heard[p - 1] = spikes, spikes & self.learn[p - 1]
-        drive = self.net.weights[p - 1] @ spikes.astype(np.int64) + self.net.biases[p - 1]
+        drive = self.drive[p] + self.net.biases[p - 1]
         filtered = self.membrane[p] + (((drive << GUARD) - self.membrane[p]) >> filter_shift(u, c))
         self.membrane[p][:] = np.clip(filtered, -(1 << (c.membrane - 1)), (1 << (c.membrane - 1)) - 1)
         use = "winner" if p == self.last else "fire"
@@ -173,16 +173,34 @@ class Sample:
         return np.arange(self.sizes[p]) == np.argmax(self.membrane[p] + self.noise[drawn])
 
     def forward(self, n: int) -> None:
-        """All populations fire. Read from the top down, each hears the step before: that is the pipeline."""
-        order = range(self.last, -1, -1) if self.c.pipeline else range(self.last + 1)
-        for p in order:
-            if n < p * self.delay:
-                continue
-            self.line[p] = self.encode(n) if p == 0 else self.integrate(p, n)
-            self.record.spikes[p][n] = self.line[p]
-            if self.c.halvings and p < self.last:
-                mask = (1 << self.c.halvings) - 1
+        """All populations fire. In a pipeline from the output down: each hears what was sent in the step before.
+
+        A row of weights is read when its spike arrives: in a pipeline before the weights move in that step.
+        """
+        for p in range(self.last, -1, -1) if self.c.pipeline else range(self.last + 1):
+            if p > 0 and not self.c.pipeline:
+                self.arrive(p)
+            if n >= p * self.delay:
+                self.line[p] = self.encode(n) if p == 0 else self.integrate(p, n)
+                self.record.spikes[p][n] = self.line[p]
+            if p > 0:
+                self.heard[p - 1] = self.line[p - 1] & self.learn[p - 1]
+            self.teach(p, n)
+        for p in range(1, self.last + 1) if self.c.pipeline else ():
+            self.arrive(p)
+
+    def arrive(self, p: int) -> None:
+        """The spikes of the population below reach population p."""
+        self.drive[p] = self.net.weights[p - 1] @ self.line[p - 1].astype(np.int64)
+
+    def teach(self, p: int, n: int) -> None:
+        """Who may learn: a bit for each line that spikes, and for that of each bias."""
+        mask = (1 << self.c.halvings) - 1
+        if mask and n >= p * self.delay:
+            if p < self.last:
                 self.learn[p] = (self.dealt("learn", p, n, self.line[p]) & mask) == 0
+            if p > 0:
+                self.bias_learns[p] = (self.dealt("line", p, n, np.ones(self.sizes[p], bool)) & mask) == 0
 
     def errors(self, n: int) -> None:
         """Symbols of all populations, the output's from winner and label; with weights that have not moved yet."""
@@ -208,11 +226,11 @@ class Sample:
         self.asked[p] = self.record.symbols[p + 1][n] @ self.net.weights[p]
 
     def update(self, n: int) -> None:
-        """Coincidences of step n (B.5). A bias has a pre line that always fires and always learns."""
+        """Coincidences of step n (B.5). A bias has a pre line that always fires."""
         for q, (weights, biases) in enumerate(zip(self.net.weights, self.net.biases, strict=True)):
             symbols = self.record.symbols[q + 1][n]
-            step_weights(weights, np.outer(symbols, self.heard[q][1]), self.c)
-            step_weights(biases, symbols, self.c)
+            step_weights(weights, np.outer(symbols, self.heard[q]), self.c)
+            step_weights(biases, symbols * self.bias_learns[q + 1], self.c)
 
 
 def present(

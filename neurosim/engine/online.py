@@ -443,7 +443,10 @@ def sum_parts(t: Tissue, first: int, count: int, q: int, weights: NDArray[Any], 
 @inner
 def answer_step(m: Machine, t: Tissue, random: NDArray[np.uint64], table: NDArray[np.uint32], bias: Ints, q: int,
                 update: int, c: Any) -> None:  # fmt: skip
-    """Without pipeline: the somas of population q sweep once more, with what has arrived in this step."""
+    """Without pipeline: the somas of population q sweep once more, with what has arrived in this step.
+
+    `update` counts these sweeps: in the first one the errors start.
+    """
     hw = m.hw[0]
     open_step(m)
     for n in range(hw.cores):
@@ -554,7 +557,7 @@ def run_sample(m: Machine, t: Tissue, random: NDArray[np.uint64], table: NDArray
             if learn and at >= c.warm:
                 for q in range(top - 1, 0, -1):
                     error_step(m, t, weights, offsets, q, at)
-                    answer_step(m, t, random, table, bias, q, at, c)
+                    answer_step(m, t, random, table, bias, q, at - c.warm, c)
                 update_step(m, t, weights, offsets, at, c)
     if not learn:
         readout_step(m)

@@ -6,6 +6,13 @@ import numpy as np
 import oracle_ssnn as oracle
 import pytest
 
+from neurosim.chip import load_chip
+from neurosim.engine import simulate
+from neurosim.learning import load_rule
+from neurosim.network import mlp
+from neurosim.place import place
+from neurosim.stimulus import Batch
+
 ROOT = Path(__file__).parents[2]
 COPY = ROOT / "traces" / "rules" / "golden_ssnn_int.npz"
 ORIGINAL = ROOT.parent / "shared" / "golden" / "rules" / COPY.name
@@ -57,3 +64,24 @@ def test_another_seed_is_another_result() -> None:
     source = oracle.Xorshift(int(GOLDEN["seed"]) + 1)
     counts = oracle.present(initial(), GOLDEN["X"][0], int(GOLDEN["Y"][0]), SETTING, source).counts
     assert not np.array_equal(counts, GOLDEN["counts"][0])
+
+
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+def test_the_chip_reproduces_the_vectors(engine: str) -> None:
+    """With the generator of the vectors for its random bytes, and layer after layer within a step."""
+    rule, unit = load_rule("ssnn_bp"), 2.0**-SETTING.fraction
+    settings = rule.Settings(
+        steps=SETTING.steps, warm=SETTING.warm, filter_shift=SETTING.shift, step_bits=SETTING.fraction,
+        gate=SETTING.gate, dither=False, pipeline=False,
+    )  # fmt: skip
+    chip = load_chip("tiny", [f"core.synapse.weight_fraction_bits={SETTING.fraction}"])
+    network = mlp([int(n) for n in GOLDEN["sizes"]], encoder="bernoulli", neuron="composite")
+    image = place(network, chip, rule, settings, random="xorshift")
+    state = image.new_state(int(GOLDEN["seed"]), [w * unit for w in initial().weights])
+    samples = len(GOLDEN["X"])
+    rates = np.full(samples, image.rate(1.0), np.int64)
+    run = simulate(image, state, Batch(GOLDEN["X"], GOLDEN["Y"].astype(np.int64), 0, rates, True), engine)
+    assert np.array_equal(run.output_counts, GOLDEN["counts"])
+    for q in range(LAYERS):
+        assert np.array_equal(image.weights(state)[q].T, GOLDEN[f"W{q}_final"] * unit)
+        assert np.array_equal(image.biases(state)[q], GOLDEN[f"b{q}_final"] * unit)

@@ -217,7 +217,10 @@ class Composites:
                 yield Item(cycles, packets=self.copies.answer(s, j))
 
     def answer(self, core: int, p: int, update: int) -> Iterator[Item]:
-        """Without pipeline: the hidden neurons of a core once more, with what has arrived in this step."""
+        """Without pipeline: the hidden neurons of a core once more, with what has arrived in this step.
+
+        `update` counts these sweeps: in the first one the errors start.
+        """
         for s in self.by_core[core]:
             if s.p == p:
                 for j in range(s.first, s.first + s.size):
@@ -418,7 +421,9 @@ class Learner(Pupil):
                         self.error_step(q)
                         self.cells.take(q)
                         cores = [s.core for s in self.cells.by_population[q]]
-                        self.step(Phase.ERROR, self.soma(lambda n, q=q, at=at: self.cells.answer(n, q, at), cores))
+                        since = at - self.cells.c.warm
+                        answers = self.soma(lambda n, q=q, since=since: self.cells.answer(n, q, since), cores)
+                        self.step(Phase.ERROR, answers)
                     self.update_step()
         if not learn:
             self.step(Phase.IO, self.soma(self._readout, [s.core for s in self.cells.by_population[top]]))
