@@ -213,7 +213,8 @@ def _prove_ranges(network: Network, chip: Chip, rule_limit: int, settings: Any) 
         if projection.pre > 0 and core.mirrors and need > core.accumulator.bits:
             problems.append(
                 f"error sums: {post.size} weights back to '{pre.name}' can sum to {need} bits, and mirrored copies sum "
-                f"in the accumulators: core.accumulator.bits is {core.accumulator.bits}"
+                f"in the accumulators: core.accumulator.bits is {core.accumulator.bits} (give them more, or take another "
+                "core.learning.backward)"
             )
     if problems:
         raise PlacementError("\n".join(problems))
@@ -291,11 +292,11 @@ def place(
         )
     if learning:
         _check_learning(chip, rule, settings)
-    low, high = int(constants.weight_min), int(constants.weight_max)
-    _prove_ranges(network, chip, max(-low, high), settings)
-    if not learning:  # no copies of weights that nobody learns
+    else:  # no copies of weights that nobody learns
         circuits = chip.core.learning.model_copy(update={"circuits": ()})
         chip = chip.model_copy(update={"core": chip.core.model_copy(update={"learning": circuits})})
+    low, high = int(constants.weight_min), int(constants.weight_max)
+    _prove_ranges(network, chip, max(-low, high), settings)
     parts = partition(network, chip)
     slices = slice_table(network, chip, parts, form)
     ports, slices = routes(network, chip, slices, card)
