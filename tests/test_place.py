@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neurosim.card import Word
 from neurosim.chip import Chip, load_chip
 from neurosim.errors import ConfigError, PlacementError
 from neurosim.image import Image
@@ -329,8 +330,8 @@ def test_the_history_must_hold_the_sample() -> None:
 def test_the_words_must_hold_what_the_card_says() -> None:
     greedy = ModuleType("desire_bp")
     greedy.__dict__.update({k: v for k, v in vars(desire_bp).items() if not k.startswith("__")})
-    card = desire_bp.card
-    greedy.card = lambda f, s: replace(card(f, s), neuron_bits=105, axon_bits=42)  # type: ignore[attr-defined]
+    card, much = desire_bp.card, (Word("state", "neuron", 105, ""), Word("history", "axon", 42, ""))
+    greedy.card = lambda f, s: replace(card(f, s), words=much)  # type: ignore[attr-defined]
     with pytest.raises(PlacementError) as caught:
         place(mlp((16, 12, 4)), load_chip("tiny"), greedy)
     assert str(caught.value).splitlines() == [
