@@ -326,8 +326,8 @@ def verify(
         found = [first_difference(image, image.new_state(seed), batch) for batch in batches]
         differences = [str(difference) for difference in found if difference is not None]
         shown = differences[0] if differences else "IDENTICAL"
-        what = ", ".join(part for part in (image.name, name, way) if part)
-        click.echo(f"{what}, {len(batches[0].labels)} samples: {shown}")
+        path = f", {way}" if way else ""
+        click.echo(f"{image.name}, {name}{path}, {len(batches[0].labels)} samples: {shown}")
         differs = differs or bool(differences)
     ctx.exit(1 if differs else 0)
 

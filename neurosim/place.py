@@ -217,7 +217,8 @@ def _prove_ranges(network: Network, chip: Chip, rule_limit: int, threshold: int,
         if projection.pre > 0 and core.mirrors and need > core.accumulator.bits:
             problems.append(
                 f"error sums: {post.size} weights back to '{pre.name}' can sum to {need} bits, and mirrored copies sum "
-                f"in the accumulators: core.accumulator.bits is {core.accumulator.bits}"
+                f"in the accumulators: core.accumulator.bits is {core.accumulator.bits} (give them more, or "
+                "take another core.learning.backward)"
             )
     if problems:
         raise PlacementError("\n".join(problems))
@@ -337,12 +338,12 @@ def place(
     _check_steps(chip, settings.steps, online, drop)
     if learning:
         _check_learning(chip, rule, settings)
+    else:  # no copies of weights that nobody learns
+        circuits = chip.core.learning.model_copy(update={"circuits": ()})
+        chip = chip.model_copy(update={"core": chip.core.model_copy(update={"learning": circuits})})
     low, high = int(constants.weight_min), int(constants.weight_max)
     threshold = constants.one if online else round(settings.threshold * 2**form.weight_fraction_bits)
     _prove_ranges(network, chip, max(-low, high), threshold, 1 if online else settings.steps)
-    if not learning:  # no copies of weights that nobody learns
-        circuits = chip.core.learning.model_copy(update={"circuits": ()})
-        chip = chip.model_copy(update={"core": chip.core.model_copy(update={"learning": circuits})})
     parts = partition(network, chip)
     if online:
         _check_group(network, parts)

@@ -230,10 +230,11 @@ def test_verify_takes_the_backward_path_or_all_of_them(monkeypatch: pytest.Monke
         seen.append(image.hardware.backward)
 
     monkeypatch.setattr("neurosim.engine.verify.verify", note)
-    result = invoke("verify", "tiny", "--backward", "all", "--samples", "3")
-    assert result.stdout.splitlines() == [f"784-16-10 on tiny, {way}, 3 samples: IDENTICAL" for way in BACKWARD]
+    result = invoke("verify", "tiny", "--rule", "desire_bp", "--backward", "all", "--samples", "3")
+    lines = [f"784-16-10 on tiny, desire_bp, {way}, 3 samples: IDENTICAL" for way in BACKWARD]
+    assert result.stdout.splitlines() == lines
     assert seen == [0, 0, 1, 1, 2, 2]
-    invoke("verify", "tiny", "--backward", "crossbar")
+    invoke("verify", "tiny", "--rule", "desire_bp", "--backward", "crossbar")
     assert seen[6:] == [2, 2]
     assert invoke("verify", "tiny", "--backward", "sideways").exit_code == 2
     assert cli.BACKWARD == BACKWARD
