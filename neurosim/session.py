@@ -30,13 +30,15 @@ from neurosim.errors import ConfigError, ResultError
 from neurosim.image import Image, Quantisation, State
 from neurosim.learning import load_rule
 from neurosim.place import place
+from neurosim.probe import Plan
 from neurosim.stimulus import Batch
 from neurosim.trace import TEMPORARY, write_file
 from neurosim.workloads.desire_mnist import learning_rates
 
-__all__ = ["Interrupted", "Job", "Progress", "accuracy", "marks", "prepare", "train", "trial_batches"]
+__all__ = ["CRITERIA", "Interrupted", "Job", "Progress", "accuracy", "marks", "prepare", "train", "trial_batches"]
 
 STRICT, ARGMAX, MEMBRANE = 1, 2, 4
+CRITERIA = {"strict": STRICT, "argmax": ARGMAX, "membrane": MEMBRANE}
 _CHUNK = {"compiled": 200, "reference": 2}
 
 
@@ -133,17 +135,19 @@ def train(
     chunk: int | None = None,
     checkpoint_s: float = 15.0,
     progress: Callable[[Progress], None] = lambda _: None,
+    probes: Plan = Plan(),  # noqa: B008 (a tuple of two numbers)
 ) -> Checkpoint:
     """Run a job's training and then its evaluation in the run directory `folder`; return where it ended.
 
     `chunk` presentations (None: about a second's worth) are one call of the engine. A checkpoint is written
     every `checkpoint_s` seconds, at the end of each stage, and on Ctrl-C or SIGTERM, which raise Interrupted
-    after the running chunk.
+    after the running chunk. `probes` test the network in between, which changes nothing else (`neurosim.probe`).
     Raises ResultError if the folder holds another run, or an interrupted one and `resume` is false.
     """
     chunk = chunk or _CHUNK.get(job.config.engine, 1)
     checkpoint = _open(job, folder, resume)
     stages = (("train", _training_batch), ("test", _test_batch))
+    due = set(probes.due(job.totals["train"]))
     with _interrupts() as interrupted:
         for name, make in stages:
             stage, total = checkpoint.stages[name], job.totals[name]
@@ -152,10 +156,13 @@ def train(
             saved = time.monotonic()
             while stage.done < total:
                 began = time.perf_counter()
-                batch = make(job, stage.done, min(total, stage.done + chunk))
+                stop = _stop(stage.done, total, chunk, due if name == "train" else set())
+                batch = make(job, stage.done, stop)
                 run = simulate(job.image, checkpoint.state, batch, engine=job.config.engine)
                 _add(stage, run, batch.labels, keep_samples=name == "test")
                 stage.wall_s += time.perf_counter() - began
+                if name == "train" and stage.done in due:
+                    _probe(job, checkpoint, probes.images, chunk)
                 right = float(np.mean(stage.marks[-1000:] & STRICT))
                 progress(Progress(name, stage.done, total, right, stage.wall_s))
                 if interrupted() or time.monotonic() - saved >= checkpoint_s:
@@ -165,6 +172,23 @@ def train(
                     raise Interrupted(name, stage.done, total, folder)
             save_checkpoint(folder, checkpoint)
     return checkpoint
+
+
+def _stop(done: int, total: int, chunk: int, due: set[int]) -> int:
+    """Where the chunk after `done` presentations ends: never behind the next probe."""
+    return min(total, done + chunk, *(at for at in due if at > done))
+
+
+def _probe(job: Job, checkpoint: Checkpoint, images: int, chunk: int) -> None:
+    """Test the weights of this moment on the first test images, on a copy of the chip."""
+    state, stage = _evaluation_state(job, checkpoint.state), checkpoint.stages["train"]
+    found, images = [], min(images, job.config.test)
+    for start in range(0, images, chunk):
+        batch = _test_batch(job, start, min(images, start + chunk))
+        run = simulate(job.image, state, batch, engine=job.config.engine)
+        found.append(marks(run.output_counts, run.output_membrane, batch.labels))
+    assert stage.run is not None
+    checkpoint.probes.add(stage.done, np.concatenate(found), stage.run)
 
 
 def _training_batch(job: Job, start: int, stop: int) -> Batch:
@@ -233,11 +257,10 @@ def marks(
 
 def accuracy(found: NDArray[np.uint8]) -> dict[str, float]:
     """Shares of right answers in percent by criterion: strict, argmax, membrane. NaN of no samples."""
-    named = {"strict": STRICT, "argmax": ARGMAX, "membrane": MEMBRANE}
     size = max(len(found), 1)
     return {
         name: 100 * int(np.count_nonzero(found & bit)) / size if len(found) else float("nan")
-        for name, bit in named.items()
+        for name, bit in CRITERIA.items()
     }
 
 
