@@ -5,7 +5,6 @@ again; an interrupted one goes on from its checkpoint. What a cell computes does
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster, as_completed, get_worker
 
 from neurosim import session
@@ -20,12 +20,11 @@ from neurosim.account.costs import load_costs
 from neurosim.checkpoint import FILE as CHECKPOINT
 from neurosim.comparison import Comparison, Finished, comparison, write
 from neurosim.config import Config
-from neurosim.engine import simulate
 from neurosim.errors import ConfigError, NeurosimError, ResultError
 from neurosim.probe import Plan
 from neurosim.results import SUMMARY, read_summary
 from neurosim.results import write as write_results
-from neurosim.session import Progress, prepare, trial_batches
+from neurosim.session import Progress, prepare
 from neurosim.study import Cell, Study, cells
 
 __all__ = ["Event", "compare", "workers"]
@@ -69,7 +68,7 @@ def workers(number: int | None = None, scheduler: str | None = None) -> Iterator
             yield client
         return
     cluster = LocalCluster(
-        n_workers=number or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        n_workers=number or CPU_COUNT,
         threads_per_worker=1,
         processes=True,
         memory_limit=0,
@@ -157,8 +156,7 @@ def _warm(configs: Sequence[Config]) -> None:
             job = prepare(config)
         except NeurosimError:  # its cell will say so
             continue
-        for batch in trial_batches(job.data, job.image, 1, config.training().learning_rate):
-            simulate(job.image, job.initial.copy(), batch)
+        session.warm_up(job)
 
 
 def _run_cell(number: int, config: Config, runs: Path, plan: Plan) -> _Outcome:

@@ -19,14 +19,16 @@ from neurosim import plot
 from neurosim.account.costs import CostTable, load_costs
 from neurosim.account.energy import BAND, price
 from neurosim.account.order import Bill, bill, mean_bill, order, total
-from neurosim.config import FILE as CONFIG
-from neurosim.config import Config, load_config
+from neurosim.checkpoint import FILE as CHECKPOINT
+from neurosim.config import Config
 from neurosim.engine.run import Run
 from neurosim.ops import PHASES
+from neurosim.probe import Probes, probe_table
 from neurosim.report import MODES
 from neurosim.results import read_summary
+from neurosim.session import CRITERIA
 from neurosim.study import Cell
-from neurosim.trace import load_run, write_file
+from neurosim.trace import load_arrays, load_run, write_file
 
 __all__ = ["KEYS", "Comparison", "Finished", "comparison", "pareto", "write"]
 
@@ -90,7 +92,8 @@ def _measure(one: Finished) -> _Measured:
     asked |= {"rounding": cell.rounding, "backward": cell.backward}
     if one.folder is None:
         return _Measured({**asked, "seed": cell.seed, "reason": one.reason.replace("\n", "; ")}, {}, {})
-    summary, config = read_summary(one.folder), load_config(one.folder / CONFIG)
+    summary, config = read_summary(one.folder), one.cell.config
+    assert config is not None
     chip, costs = config.chip, load_costs(config.chip.costs)
     runs = {MODES[mode]: load_run(path) for mode in MODES if (path := one.folder / f"{mode}.npz").exists()}
     bills = {
@@ -154,10 +157,7 @@ def _mode_columns(mode: str, cost: Bill, section: Mapping[str, Any]) -> dict[str
 def _targets(folder: Path, readout: str, config: Config, costs: CostTable) -> dict[str, Any]:
     """Energy of the training up to the first probe at or above each target; blank if none reaches it."""
     columns = {f"to{target}_{end}_uj": float("nan") for target in TARGETS for end in BAND}
-    path = folder / "probes.csv"
-    if not path.exists():
-        return columns
-    probes = pd.read_csv(path)
+    probes = probe_table(Probes.of(load_arrays(folder / CHECKPOINT)), CRITERIA, config.chip, costs)
     accuracy = probes[readout if readout in probes.columns else "strict"]
     for target in TARGETS:
         reached = probes[accuracy >= target]
@@ -254,7 +254,9 @@ def _told(entry: Mapping[Any, Any]) -> str:
             return str(entry["verdict"])
         return f"{entry['difference']:+.2f} ({entry['low']:+.2f} to {entry['high']:+.2f})"
     band = f"x {entry['ratio']:.3g} ({entry['ratio_low']:.3g} to {entry['ratio_high']:.3g})"
-    return f"{band}, {'certain' if entry['verdict'] != 'open' else 'P(below) ' + format(entry['below'], '.2f')}"
+    sure = {"below": "certainly below", "above": "certainly above", "equal": "equal"}
+    share = f"below at {100 * entry['below']:.0f} % of prices"
+    return f"{band}, {sure.get(entry['verdict'], share)}"
 
 
 def _phases(groups: Sequence[Sequence[_Measured]]) -> pd.DataFrame:

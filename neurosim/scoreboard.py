@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from neurosim.compare import Event
-from neurosim.comparison import TARGETS, Comparison
+from neurosim.comparison import KEYS, TARGETS, Comparison
 from neurosim.kernel import COMPILING, cache_is_warm
 from neurosim.report import three_digits
 
@@ -25,20 +25,22 @@ __all__ = ["comparison_tables", "show_runs"]
 
 _LINE_EVERY_S = 10.0
 _NOTE = (
-    "Energies are per sample, in nJ, mid (low to high). 'against the next row' moves every price through its band, the "
-    "same for both rows: ratio (its bounds), and 'certain' if the order holds at all prices, else the share of random "
-    "prices at which the row is below the next; accuracy: difference in points with its 95 % interval over the seeds "
-    "(Welch). * no other row is as accurate and as cheap (Pareto)."
+    "* Pareto: no other row is at least as accurate and as cheap. How sure: every price is moved through its band, "
+    "the same for both rows; 'certainly' if the order holds at all prices, else the share of random prices at which "
+    "the row is below the next one. Accuracy: difference in points, its 95 % interval over the seeds (Welch)."
 )
 
 
 def comparison_tables(found: Comparison) -> RenderableType:
-    """The table of a study, row by row from the cheapest training on, and the cells that could not be run."""
-    parts: list[RenderableType] = [_accuracy_and_energy(found.table), _cost(found.table), Text(_NOTE)]
+    """The tables of a study, row by row from the cheapest training on, and the cells that could not be run."""
+    table = found.table
+    parts: list[RenderableType] = [_results(table), _cost(table)]
+    if len(table) > 1:
+        parts += [_sureness(table), Text(_NOTE)]
     failed = found.cells[found.cells["reason"] != ""]
     for entry in failed.to_dict("records"):
         axes = [f"{entry[key]}" for key in ("rule", "chip", "bits", "rounding", "backward") if _known(entry[key])]
-        parts.append(Text(f"not run: {', '.join(axes)}, seed {entry['seed']}: {entry['reason']}", style="red"))
+        parts.append(Text(f"not run: {', '.join(axes)}, seed {entry['seed']}: {entry['reason']}"))
     return Group(*parts)
 
 
@@ -50,52 +52,61 @@ def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
 
 
-def _what(row: Mapping[Any, Any]) -> list[str]:
-    bits = f"{row['bits']} {row['rounding']}"
-    return [str(row["row"]), f"{row['rule']} {row['network']}", str(row["chip"]), bits, str(row["backward"])]
-
-
-def _accuracy_and_energy(table: pd.DataFrame) -> Table:
+def _results(table: pd.DataFrame) -> Table:
+    """Accuracy and energy. What is the same in all rows stands in the title."""
+    varied = [key for key in KEYS if table[key].nunique() > 1]
     first = table.iloc[0]
-    shown = _table(f"{first['dataset']}: {first['train']:,} training and {first['test']:,} test images")
-    for name in ("row", "rule, network", "chip", "bits", "backward"):
+    fixed = ", ".join(_value(key, first[key]) for key in KEYS if key not in varied)
+    images = f"{first['dataset']}, {first['train']:,} training and {first['test']:,} test images"
+    shown = _table(f"{images}; {fixed}" if fixed else images)
+    for name in ("row", *varied):
         shown.add_column(name)
-    for name in ("accuracy %", "nJ, training", "against the next row", "nJ, inference", "against the next row"):
+    for name in ("accuracy (%)", "nJ a training sample", "nJ an inference"):
         shown.add_column(name, justify="right")
     for row in table.to_dict("records"):
         spread = f" ± {row['accuracy_sd']:.2f}" if row["seeds"] > 1 else ""
-        shown.add_row(
-            *_what(row),
-            f"{row['accuracy']:.2f}{spread} {row['readout']}\n{row['accuracy_against_next']}",
-            _band(row, "train"),
-            row["train_against_next"].replace("), ", ")\n"),
-            _band(row, "inference"),
-            row["inference_against_next"].replace("), ", ")\n"),
-        )
+        accuracy = f"{row['accuracy']:.2f}{spread} {row['readout']}"
+        bands = [_band(row, mode) for mode in ("train", "inference")]
+        shown.add_row(str(row["row"]), *(str(row[key]) for key in varied), accuracy, *bands)
     return shown
+
+
+def _value(key: str, value: Any) -> str:
+    return f"{value} bits" if key == "bits" else str(value).replace("_", " ") if key == "backward" else str(value)
 
 
 def _band(row: Mapping[Any, Any], mode: str) -> str:
     low, mid, high = (three_digits(row[f"{mode}_{end}_nj"]) for end in ("low", "mid", "high"))
-    return f"{mid}{' *' if row[f'pareto_{mode}'] else ''}\n({low} to {high})"
+    return f"{'* ' if row[f'pareto_{mode}'] else ''}{mid} ({low} to {high})"
+
+
+def _sureness(table: pd.DataFrame) -> Table:
+    shown = _table("how sure: each row against the next")
+    shown.add_column("rows")
+    for name in ("accuracy", "training energy", "inference energy"):
+        shown.add_column(name, justify="right")
+    for row in table.to_dict("records")[:-1]:
+        told = (row[f"{name}_against_next"] for name in ("accuracy", "train", "inference"))
+        shown.add_row(f"{row['row']}, {row['row'] + 1}", *told)
+    return shown
 
 
 def _cost(table: pd.DataFrame) -> Table:
-    shown = _table("cost, training / inference")
+    shown = _table("training / inference, per sample")
     shown.add_column("row")
-    targets = [f"mJ to {target} %" for target in TARGETS]
-    for name in ("presentations", *targets, "us a sample", "accesses a sample", "learning, extra bits"):
+    targets = [f"uJ to {target} %" for target in TARGETS]
+    for name in ("presentations", *targets, "us", "accesses", "extra bits of learning"):
         shown.add_column(name, justify="right")
     shown.add_column("bottleneck")
     for row in table.to_dict("records"):
         shown.add_row(
             str(row["row"]),
             f"{row['presentations']:,}",
-            *(_number(row[f"to{target}_mid_uj"] / 1000) for target in TARGETS),
+            *(_number(row[f"to{target}_mid_uj"]) for target in TARGETS),
             f"{three_digits(row['train_us'])} / {three_digits(row['inference_us'])}",
             f"{three_digits(row['train_accesses'])} / {three_digits(row['inference_accesses'])}",
             _number(row["learning_bits"]),
-            f"{row['train_bottleneck']} / {row['inference_bottleneck']}",
+            "\n".join(dict.fromkeys((row["train_bottleneck"], row["inference_bottleneck"]))),
         )
     return shown
 

@@ -35,7 +35,18 @@ from neurosim.stimulus import Batch
 from neurosim.trace import TEMPORARY, write_file
 from neurosim.workloads.desire_mnist import learning_rates
 
-__all__ = ["CRITERIA", "Interrupted", "Job", "Progress", "accuracy", "marks", "prepare", "train", "trial_batches"]
+__all__ = [
+    "CRITERIA",
+    "Interrupted",
+    "Job",
+    "Progress",
+    "accuracy",
+    "marks",
+    "prepare",
+    "train",
+    "trial_batches",
+    "warm_up",
+]
 
 STRICT, ARGMAX, MEMBRANE = 1, 2, 4
 CRITERIA = {"strict": STRICT, "argmax": ARGMAX, "membrane": MEMBRANE}
@@ -213,6 +224,12 @@ def trial_batches(data: Dataset, image: Image, samples: int, learning_rate: floa
     values, labels = data.train_images[:samples], data.train_labels[:samples]
     rate = np.full(len(values), image.rate(learning_rate), np.int64)
     return [Batch(values, labels, 0, rate, True), Batch(values, labels, 0, 0 * rate, False)]
+
+
+def warm_up(job: Job) -> None:
+    """Compile what a job needs: one sample to learn and one to recognise, on a copy of the chip."""
+    for batch in trial_batches(job.data, job.image, 1, job.config.training().learning_rate):
+        simulate(job.image, job.initial.copy(), batch, engine=job.config.engine)
 
 
 def _evaluation_state(job: Job, trained: State) -> State:
