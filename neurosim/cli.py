@@ -91,7 +91,7 @@ _seed = click.option("--seed", type=_SEED, default=0, show_default=True, help="K
 _engine = click.option("--engine", type=click.Choice(ENGINES), default="compiled", show_default=True)
 _set = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE",
-    help="Override chip.KEY or settings.KEY; may be repeated. settings.preset is tuned or paper.",
+    help="Override chip.KEY or settings.KEY; may be repeated. settings.preset is tuned, paper or graded.",
 )  # fmt: skip
 
 

@@ -126,8 +126,9 @@ def resolve_settings(sizes: tuple[int, ...], rule: str, overrides: Iterable[str]
     assignments = list(overrides)
     document = yamlio.Document("settings")
     document.set(assignments)
-    preset = document.tree.get("preset", workload.default_preset(sizes, rule))
-    document.tree = {**workload.preset_values(str(preset), sizes), **document.tree}
+    graded = document.tree.get("graded") is True
+    preset = document.tree.get("preset", workload.default_preset(sizes, rule, graded))
+    document.tree = {**workload.preset_values(str(preset), sizes, graded), **document.tree}
     try:
         return document.validate(model).model_dump()
     except ConfigError as error:

@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from neurosim.learning import Card
+from neurosim.card import Card
 from neurosim.occupancy import RESOURCES
 from neurosim.place import Occupancy
 from neurosim.report import three_digits
@@ -146,6 +146,20 @@ def occupancy_table(title: str, rows: Iterable[Occupancy]) -> Table:
     return table
 
 
+_PLACES = (("synapse", "the weight"), ("neuron", "the membrane"), ("axon", "the row address"))
+
+
+def _state(card: Card, place: str) -> str:
+    """Bits of state at one place, in all and word by word."""
+    words = [f"{word.bits} {word.name}" for word in card.words if word.place == place]
+    return f"{card.bits(place)} bits" + (f": {', '.join(words)}" if words else "")
+
+
+def _accesses(card: Card) -> Iterator[str]:
+    for access in card.accesses:
+        yield f"{access.phase}: per {access.event}: {access.memory} {access.reads} + {access.writes}"
+
+
 def card_table(name: str, title: str, source: str, card: Card, chip: str) -> Table:
     """The hardware card of a rule."""
     table = _table(f"{name}: {title}\n{source}")
@@ -153,16 +167,14 @@ def card_table(name: str, title: str, source: str, card: Card, chip: str) -> Tab
     table.add_column()
     table.add_column()
     rows = (
-        ("state per synapse, besides the weight", f"{card.synapse_bits} bits"),
-        ("state per neuron, besides the membrane", f"{card.neuron_bits} bits"),
-        ("state per axon", f"{card.axon_bits} bits"),
-        ("spike history", f"{card.history_bits} slots"),
-        ("random bits per weight write", str(card.random_bits_per_write)),
-        ("backward path (transposed read)", "needed" if card.backward_path else "not needed"),
-        ("online in time", "yes" if card.online_in_time else "no: learns after the sample"),
+        *((f"state per {place}, besides {rest}", _state(card, place)) for place, rest in _PLACES),
+        ("spike history", f"{card.history_bits} slots" if card.history_bits else "none"),
+        ("random bits", "\n".join(f"{bits} per {event}" for event, bits in card.random_bits if bits) or "none"),
+        ("backward path", "needed: transposed read, mirrored copy or crossbar" if card.backward_path else "not needed"),
+        ("online in time", "yes: learns in every step" if card.online_in_time else "no: learns after the sample"),
         ("phases", ", ".join(card.phases)),
         ("operators", "\n".join(card.operators)),
-        ("accesses", "\n".join(f"{phase}: {what}" for phase, what in card.accesses)),
+        ("accesses (words read, written)", "\n".join(_accesses(card))),
         ("number formats of", chip),
     )
     for row in rows:

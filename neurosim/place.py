@@ -285,7 +285,7 @@ def place(
             f"destinations: {len(ports)} nodes and multicast sets, noc.header_bits = {chip.noc.header_bits} can "
             f"name {2**chip.noc.header_bits}"
         )
-    kind_table = kinds(network, chip, slices)
+    kind_table = kinds(network, chip, slices, rule.card(form, settings).symbol_bits)
     return Image(
         name=f"{'-'.join(map(str, network.sizes))} on {chip.name}",
         hardware=hardware(chip, settings, ENCODERS.index(network.populations[0].neuron), _routers(chip, parts)),

@@ -161,8 +161,11 @@ def _flits(chip: Chip, payload_bits: int) -> int:
     return int(ceil_div(chip.noc.header_bits + payload_bits, chip.noc.link.width_bits))
 
 
-def kinds(network: Network, chip: Chip, slices: Slices) -> Kinds:
-    """The packet kinds: flits, phase, service cycles and accesses at every node that may receive them."""
+def kinds(network: Network, chip: Chip, slices: Slices, symbol_bits: int) -> Kinds:
+    """The packet kinds: flits, phase, service cycles and accesses at every node that may receive them.
+
+    symbol_bits: of an error symbol, from the rule's card.
+    """
     core, nodes, projections = chip.core, chip.cores + 1, len(network.projections)
     neuron_address = (core.neuron.entries - 1).bit_length()
     axon_address = (core.axon.entries - 1).bit_length()
@@ -182,7 +185,7 @@ def kinds(network: Network, chip: Chip, slices: Slices) -> Kinds:
     )
     for q in range(projections):
         _forward_kind(table, q, chip, slices, axon_address)
-        _error_kind(table, q, projections, chip, slices, neuron_address)
+        _error_kind(table, q, projections, chip, slices, neuron_address, symbol_bits)
     for kind, bits in ((table.label, 16), (table.rate, 32)):
         table.flits[kind] = _flits(chip, bits)
         table.ops[kind, :-1, Op.REGISTER_WRITE] = 1
@@ -212,11 +215,12 @@ def _forward_kind(table: Kinds, q: int, chip: Chip, slices: Slices, address: int
         table.learn_ops[q, node, Op.AXON_WRITE] = 1
 
 
-def _error_kind(table: Kinds, q: int, projections: int, chip: Chip, slices: Slices, address: int) -> None:
-    """A ternary desire (2 bits) if the layer above lies on one core, a partial sum otherwise."""
+def _error_kind(table: Kinds, q: int, projections: int, chip: Chip, slices: Slices, address: int, symbol_bits: int
+                ) -> None:  # fmt: skip
+    """A desire if the layer above lies on one core, a partial sum otherwise."""
     kind = projections + q
     whole = int(np.sum(slices.population == q + 1)) == 1
-    table.flits[kind] = _flits(chip, address + (2 if whole else chip.core.learning.error_bits))
+    table.flits[kind] = _flits(chip, address + (symbol_bits if whole else chip.core.learning.error_bits))
     table.phase[kind] = Phase.ERROR
     for node in slice_cores(slices, q):
         table.axon[kind, node] = 2  # read, then write of the neuron word

@@ -24,6 +24,22 @@ def test_overrides_win_over_the_preset() -> None:
     assert (settings["learning_rate"], settings["steps"]) == (1e-4, 10)
 
 
+def test_the_graded_preset_sets_the_extension() -> None:
+    tuned, *graded = (resolve_settings((784, 512, 10), "desire_bp", texts)
+                      for texts in ([], ["preset=graded"], ["graded=true"]))  # fmt: skip
+    assert graded[0] == graded[1]
+    changed = {key: value for key, value in graded[0].items() if value != tuned[key]}
+    assert changed == {"preset": "graded", "graded": True, "theta_output": 0.12, "theta_hidden": 0.02,
+                       "learning_rate": 2.0**-12}  # fmt: skip
+
+
+def test_graded_desires_with_another_preset() -> None:
+    paper = resolve_settings((784, 1600, 800, 10), "desire_bp", ["preset=paper", "graded=true"])
+    assert (paper["theta_output"], paper["theta_hidden"], paper["learning_rate"]) == (0.12, 0.02, 1e-5)
+    own = resolve_settings((784, 512, 10), "desire_bp", ["preset=graded", "theta_hidden=0.01", "graded=false"])
+    assert (own["theta_hidden"], own["graded"]) == (0.01, False)
+
+
 def test_linear_falls_to_zero() -> None:
     rates = learning_rates(Settings(), 0, 100, 50, 100)
     assert rates[0] == 2.0**-13

@@ -32,7 +32,7 @@ class Bench(NamedTuple):
     spiked: NDArray[np.uint8]  # [n] 1 for a neuron that fires in this slot
     mirror: NDArray[Any]  # post-major copy of all projections but the first, as `weights`
     active: Ints  # [n] post neurons with a desire, as numbers within their slice
-    factor: Ints  # [n] symbol x magnitude of each
+    factor: Ints  # [n] sign of the symbol x magnitude of each
     narrow: NDArray[np.int32]  # [n] the same, if they fit
     bank: Ints  # [banks] words per bank
     total: Ints  # [n] error sums of a population

@@ -117,7 +117,8 @@ def find_active(m: Machine, act: Activity, b: Bench, s: int, fired: bool, c: Any
         g = start + j
         if act.symbol[g] != 0 and act.keep[g] != 0 and (not fired or (act.train[g] >> 1) != 0):
             b.active[count] = j
-            b.factor[count] = act.symbol[g] * rule.magnitude(act.symbol[g], act.fired[g], c)
+            sign = 1 if act.symbol[g] > 0 else -1
+            b.factor[count] = sign * rule.magnitude(act.symbol[g], act.fired[g], c)
             count += 1
     return count
 

@@ -3,58 +3,34 @@
 A rule is a module with
 
 - ``TITLE``, ``SOURCE``: what it is and where it comes from;
+- ``SCHEDULE``: when its circuits work. ``phased`` (desire-BP): forward steps, then errors, then updates from stored
+  spikes. ``online`` (SSNN-BP): forward and error spikes in the same steps, updates in every step;
+- ``READOUT``: what the host takes for the answer: ``strict`` (the largest spike count, alone) or ``membrane``;
 - ``Settings``: frozen dataclass of hyper-parameters in real units;
 - ``Constants``: named tuple of integers, what the circuits hold in registers; among them ``weight_min`` and
   ``weight_max``, between which every store of a weight saturates;
-- ``quantise(settings, formats) -> Constants``; ``rate(lr, formats) -> int``;
+- ``quantise(settings, formats) -> Constants``; ``rate(value, formats) -> int``: contents of the rate register;
+- ``spread(fan_in, last) -> float``: standard deviation of the initial weights of a layer;
 - ``card(formats, settings) -> Card``: the hardware that it needs;
-- kernels, each a pure function of numbers that are present at one synapse or one neuron:
-  ``output_symbol(count, is_label, c)``, ``hidden_symbol(error_sum, c)``, ``magnitude(symbol, count, c)``,
-  ``on_slot(trace, spike, c)``, ``on_post(credit, trace, c)``,
-  ``on_update(weight, credit, symbol, rate, random, c)``.
+- the kernels of its schedule (`CONTRACTS`), each a pure function of numbers that are present at one synapse or one
+  neuron, and of ``c``, the constants; ``READS`` says which of its numbers each kernel reads.
+
+`load_rule` refuses a rule whose kernels could know more than that (`locality`).
 """
 
-from dataclasses import dataclass
 from types import ModuleType
 
 from neurosim import plugin
+from neurosim.card import Access, Card, Formats, Word
 from neurosim.errors import ConfigError
+from neurosim.locality import CONTRACTS, breaches
 
-__all__ = ["KERNELS", "Card", "Formats", "load_rule", "rule_names"]
+__all__ = ["CONTRACTS", "READOUTS", "Access", "Card", "Formats", "Word", "load_rule", "rule_names"]
 
-KERNELS = ("output_symbol", "hidden_symbol", "magnitude", "on_slot", "on_post", "on_update")
-_REQUIRED = ("TITLE", "SOURCE", "Settings", "Constants", "quantise", "rate", "card", *KERNELS)
+READOUTS = ("strict", "membrane")
 
-
-@dataclass(frozen=True)
-class Formats:
-    """The number formats of a chip that a rule is quantised to (bits and binary points)."""
-
-    weight_bits: int
-    weight_fraction_bits: int
-    membrane_bits: int
-    trace_bits: int
-    trace_fraction_bits: int
-    error_bits: int
-    rate_fraction_bits: int
-    random_bits: int
-    stochastic: bool
-
-
-@dataclass(frozen=True)
-class Card:
-    """Hardware card of a rule: the state and the operators that it asks of a chip."""
-
-    synapse_bits: int  # per synapse, besides the weight
-    neuron_bits: int  # per neuron, besides the membrane
-    axon_bits: int  # per axon at the post core
-    history_bits: int
-    random_bits_per_write: int
-    backward_path: bool
-    online_in_time: bool
-    phases: tuple[str, ...]
-    operators: tuple[str, ...]
-    accesses: tuple[tuple[str, str], ...]  # (phase, what is read and written per event)
+_REQUIRED = ("TITLE", "SOURCE", "SCHEDULE", "READOUT", "READS", "Settings", "Constants", "quantise", "rate", "spread",
+             "card")  # fmt: skip
 
 
 def rule_names() -> tuple[str, ...]:
@@ -65,10 +41,17 @@ def rule_names() -> tuple[str, ...]:
 def load_rule(name: str) -> ModuleType:
     """The rule module `name` (shipped, or a path to a .py file).
 
-    Raises ConfigError if it does not exist or lacks one of the parts listed above.
+    Raises ConfigError if it does not exist, lacks one of the parts listed above, or breaks locality.
     """
     module = plugin.load("neurosim.learning", name, "rule")
-    missing = [part for part in _REQUIRED if not hasattr(module, part)]
+    kernels = CONTRACTS.get(getattr(module, "SCHEDULE", ""), {})
+    missing = [part for part in (*_REQUIRED, *kernels) if not hasattr(module, part)]
     if missing:
         raise ConfigError(f"rule: {name} lacks {', '.join(missing)} (see neurosim/learning/__init__.py)")
+    for part, allowed in (("SCHEDULE", tuple(CONTRACTS)), ("READOUT", READOUTS)):
+        if getattr(module, part) not in allowed:
+            raise ConfigError(f"rule: {name}: {part}: expected {' or '.join(allowed)}, got {getattr(module, part)!r}")
+    problems = breaches(module)
+    if problems:
+        raise ConfigError("\n".join(f"rule: {name}: {problem}" for problem in problems))
     return module

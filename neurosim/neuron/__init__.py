@@ -1,8 +1,12 @@
 """Soma circuits: one file per neuron.
 
-An input neuron (`INPUTS`) is driven by a value that the host wrote. Every other neuron is a
-module with ``STATE = ("membrane",)``, the word it keeps, and one kernel
-``step(membrane, drive, keep, threshold, leak_shift, bits) -> (membrane, fired)``.
+An input neuron (`INPUTS`) is driven by a value that the host wrote. Every other neuron is a module with ``STATE``, the
+words that it keeps, and kernels of integers:
+
+- ``("membrane",)``, for phased rules and connectomes:
+  ``step(membrane, drive, keep, threshold, leak_shift, bits) -> (membrane, fired)``;
+- ``("membrane", "error", "bias")``, the composite neuron of online rules: ``integrate``, ``spike``, ``contend`` and
+  the table ``noise`` (see composite.py).
 """
 
 from types import ModuleType
@@ -10,22 +14,25 @@ from types import ModuleType
 from neurosim import plugin
 from neurosim.errors import ConfigError
 
-__all__ = ["INPUTS", "load_neuron"]
+__all__ = ["COMPOSITE", "INPUTS", "SPIKING", "load_neuron"]
 
-INPUTS = ("accumulate", "bernoulli", "accumulate_float32")
+INPUTS = ("accumulate", "bernoulli", "accumulate_float32", "regular")
+SPIKING, COMPOSITE = ("membrane",), ("membrane", "error", "bias")
+_KERNELS = {SPIKING: ("step",), COMPOSITE: ("integrate", "spike", "contend", "noise")}
 
 
 def load_neuron(name: str) -> ModuleType:
     """The neuron module `name` (shipped, or a path to a .py file).
 
-    Raises ConfigError if it does not exist, is an input neuron, or lacks STATE or step.
+    Raises ConfigError if it does not exist, is an input neuron, or lacks STATE or a kernel.
     """
     if name in INPUTS:
         raise ConfigError(f"neuron: expected a neuron that integrates spikes, got the input neuron '{name}'")
     module = plugin.load("neurosim.neuron", name, "neuron")
-    missing = [part for part in ("STATE", "step") if not hasattr(module, part)]
+    state = tuple(getattr(module, "STATE", SPIKING))
+    missing = [part for part in ("STATE", *_KERNELS.get(state, ())) if not hasattr(module, part)]
     if missing:
         raise ConfigError(f"neuron: {name} lacks {', '.join(missing)} (see neurosim/neuron/__init__.py)")
-    if tuple(module.STATE) != ("membrane",):
-        raise ConfigError(f"neuron: {name}: expected STATE = ('membrane',), the only word yet, got {module.STATE}")
+    if state not in _KERNELS:
+        raise ConfigError(f"neuron: {name}: expected STATE = {SPIKING} or {COMPOSITE}, got {module.STATE}")
     return module

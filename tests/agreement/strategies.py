@@ -167,6 +167,7 @@ def _draw(draw: st.DrawFn, traffic: str) -> Case:
         "leak_shift": draw(st.integers(0, 3)),
         "theta_output": draw(st.sampled_from((0.3, 0.0))),
         "theta_hidden": draw(st.sampled_from((0.001, 0.05, 0.5))),
+        "graded": draw(st.booleans()),
     }
     return Case(
         chip=tuple(chip.items()),

@@ -17,7 +17,8 @@ from neurosim.stimulus import Batch
 
 FAR = '''
 from neurosim.kernel import kernel
-from neurosim.learning.desire_bp import SOURCE, Constants, Settings, card, quantise, rate
+from neurosim.learning.desire_bp import READOUT, READS, SCHEDULE, SOURCE, Constants, Settings, card
+from neurosim.learning.desire_bp import quantise, rate, spread
 from neurosim.learning.desire_bp import hidden_symbol, on_post, on_slot, on_update, output_symbol
 TITLE = "factors beyond 32 bits"
 

@@ -23,7 +23,8 @@ def step(membrane, drive, keep, threshold, leak_shift, bits):
 '''
 RULE = '''
 from neurosim.kernel import kernel
-from neurosim.learning.desire_bp import SOURCE, Constants, Settings, card, quantise, rate
+from neurosim.learning.desire_bp import READOUT, READS, SCHEDULE, SOURCE, Constants, Settings, card
+from neurosim.learning.desire_bp import quantise, rate, spread
 from neurosim.learning.desire_bp import hidden_symbol, on_post, on_slot, on_update, output_symbol
 TITLE = "all desires of one size"
 

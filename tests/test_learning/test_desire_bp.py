@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurosim.errors import ConfigError
-from neurosim.learning import KERNELS, Formats, desire_bp
+from neurosim.learning import CONTRACTS, Formats, desire_bp
 
 SHIPPED = Formats(
     weight_bits=16,
@@ -207,7 +207,7 @@ def test_no_desire_no_credit_or_no_rate_leaves_the_weight_alone() -> None:
 # ---- locality, quantisation, card -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", CONTRACTS["phased"])
 def test_circuits_see_numbers_of_one_place_only(name: str) -> None:
     function = getattr(desire_bp, name)
     function = getattr(function, "py_func", function)
@@ -225,6 +225,11 @@ def test_registers_in_the_shipped_formats() -> None:
         "more_below": 12,
         "less_from": 5,
         "hidden_threshold": 6554,  # 0.05 * 16 * 8192 = 6553.6
+        "output_half": 2**62,  # without grades nothing reaches these
+        "output_one": 2**62,
+        "hidden_half": 2**62,
+        "hidden_one": 2**62,
+        "hidden_two": 2**62,
         "trace_shift": 2,
         "trace_unit": 64,
         "trace_limit": 511,
@@ -304,9 +309,9 @@ def test_the_hardware_card() -> None:
     assert card.synapse_bits == 0  # no state per synapse except the weight
     assert card.axon_bits == card.history_bits == 20
     assert card.neuron_bits == 20 + 5 + 2 + 1 + 32  # train, count, desire, keep, error sum
-    assert card.random_bits_per_write == 16
+    assert card.random_bits[0] == ("weight write", 16)
     assert card.backward_path and not card.online_in_time
     assert card.phases == ("forward", "error", "update")
-    assert {phase for phase, _ in card.accesses} == set(card.phases)
-    assert desire_bp.card(replace(SHIPPED, stochastic=False), SETTINGS).random_bits_per_write == 0
+    assert {access.phase for access in card.accesses} == set(card.phases)
+    assert desire_bp.card(replace(SHIPPED, stochastic=False), SETTINGS).random_bits[0] == ("weight write", 0)
     assert desire_bp.card(SHIPPED, replace(SETTINGS, steps=32)).neuron_bits == 32 + 6 + 2 + 1 + 32

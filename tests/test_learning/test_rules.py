@@ -19,7 +19,7 @@ def test_the_shipped_rules_load_by_name() -> None:
     for name in learning.rule_names():
         rule = learning.load_rule(name)
         assert rule.TITLE and rule.SOURCE
-        assert all(callable(getattr(rule, kernel)) for kernel in learning.KERNELS)
+        assert all(callable(getattr(rule, kernel)) for kernel in learning.CONTRACTS[rule.SCHEDULE])
 
 
 def test_a_rule_in_a_file_is_known_by_the_name_of_the_file(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_all_missing_parts_are_named(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(ConfigError) as caught:
         learning.load_rule(str(path))
-    for part in ("TITLE", "SOURCE", "Settings", "quantise", "card", *learning.KERNELS):
+    for part in ("TITLE", "SOURCE", "Settings", "quantise", "card", "SCHEDULE", "READS"):
         assert part in str(caught.value)
 
 

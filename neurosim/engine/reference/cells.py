@@ -241,6 +241,12 @@ class Cells:
         ideal = int(ceil_div(len(words) * accesses, hw.banks * hw.ports))
         return len(words), max(port, compute), max(port, compute) - max(ideal, compute)
 
+    def factor(self, p: int, j: int) -> int:
+        """What the weights of neuron j are multiplied with: how far it is from what it wants, with the sign of that."""
+        symbol = int(self.symbol[p][j])
+        distance = int(self.rule.magnitude(symbol, int(self.count[p][j]), self.c))
+        return distance if symbol > 0 else -distance
+
     def transposed_read(self, s: Slice, active: list[int]) -> Iterator[Item]:
         """Learning unit in the error phase: row by row, the words with an active post, one error (part) each."""
         hw, q, rule = self.image.hardware, s.p - 1, self.rule
@@ -248,11 +254,7 @@ class Cells:
             yield Item(s.size)
             return
         words, cycles, conflict = self.row_time(s, active, 1, int(ceil_div(len(active), hw.learning_lanes)))
-        factors = [
-            int(self.symbol[s.p][j])
-            * int(rule.magnitude(int(self.symbol[s.p][j]), int(self.count[s.p][j]), self.c))
-            for j in active
-        ]
+        factors = [self.factor(s.p, j) for j in active]
         owner = {i: t.core for t in self.by_population[q] for i in range(t.first, t.first + t.size)}
         for i in range(int(self.image.sizes[q])):
             self.book.count(s.core, Op.SYNAPSE_READ, words)

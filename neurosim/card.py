@@ -1,0 +1,78 @@
+"""What a learning rule asks of a chip: number formats, local words, accesses, and the hardware card of them all."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+__all__ = ["Access", "Card", "Formats", "Word"]
+
+
+@dataclass(frozen=True)
+class Formats:
+    """The number formats of a chip that a rule is quantised to (bits and binary points)."""
+
+    weight_bits: int
+    weight_fraction_bits: int
+    membrane_bits: int
+    trace_bits: int
+    trace_fraction_bits: int
+    error_bits: int
+    rate_fraction_bits: int
+    random_bits: int
+    stochastic: bool
+
+
+class Word(NamedTuple):
+    """One word of local state besides weight and membrane: where it lies (`synapse`, `neuron`, `axon`) and its bits."""
+
+    name: str
+    place: str
+    bits: int
+    what: str
+
+
+class Access(NamedTuple):
+    """Words read and written of one memory for each event of a phase."""
+
+    phase: str
+    event: str
+    memory: str
+    reads: int
+    writes: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """Hardware card of a rule: the state and the operators that it asks of a chip."""
+
+    words: tuple[Word, ...]
+    history_bits: int  # slots of spike history of a neuron and of an axon
+    random_bits: tuple[tuple[str, int], ...]  # (event, bits drawn)
+    backward_path: bool
+    online_in_time: bool
+    phases: tuple[str, ...]
+    operators: tuple[str, ...]
+    accesses: tuple[Access, ...]
+
+    def bits(self, place: str) -> int:
+        """Bits of state at each `synapse`, `neuron` or `axon`, besides weight and membrane."""
+        return sum(word.bits for word in self.words if word.place == place)
+
+    @property
+    def synapse_bits(self) -> int:
+        """Per synapse, besides the weight."""
+        return self.bits("synapse")
+
+    @property
+    def neuron_bits(self) -> int:
+        """Per neuron, besides the membrane."""
+        return self.bits("neuron")
+
+    @property
+    def symbol_bits(self) -> int:
+        """Of an error symbol, in the neuron's word and in a packet."""
+        return sum(word.bits for word in self.words if word.name == "symbol")
+
+    @property
+    def axon_bits(self) -> int:
+        """Per axon at the post core."""
+        return self.bits("axon")
