@@ -72,7 +72,7 @@ def workers(number: int | None = None, scheduler: str | None = None) -> Iterator
         threads_per_worker=1,
         processes=True,
         memory_limit=0,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # any free port
         silence_logs=50,
         env=_QUIET,
     )

@@ -30,7 +30,7 @@ from neurosim.session import CRITERIA
 from neurosim.study import Cell
 from neurosim.trace import load_arrays, load_run, write_file
 
-__all__ = ["KEYS", "Comparison", "Finished", "comparison", "pareto", "write"]
+__all__ = ["KEYS", "Comparison", "Finished", "comparison", "measure", "pareto", "write"]
 
 KEYS = ("rule", "chip", "network", "bits", "rounding", "backward")
 TARGETS = (90, 95)  # percent; energy of the training until a probe first reaches it
@@ -90,12 +90,19 @@ def _measure(one: Finished) -> _Measured:
     cell = one.cell
     asked = {"rule": Path(cell.rule).stem, "chip": Path(cell.chip).stem, "network": None, "bits": cell.bits}
     asked |= {"rounding": cell.rounding, "backward": cell.backward}
-    if one.folder is None:
+    if one.folder is None or cell.config is None:
         return _Measured({**asked, "seed": cell.seed, "reason": one.reason.replace("\n", "; ")}, {}, {})
-    summary, config = read_summary(one.folder), one.cell.config
-    assert config is not None
-    chip, costs = config.chip, load_costs(config.chip.costs)
-    runs = {MODES[mode]: load_run(path) for mode in MODES if (path := one.folder / f"{mode}.npz").exists()}
+    return _measured(cell.config, one.folder)
+
+
+def measure(config: Config, folder: Path) -> dict[str, Any]:
+    """The row of a finished run in the table of cells."""
+    return _measured(config, folder).row
+
+
+def _measured(config: Config, folder: Path) -> _Measured:
+    summary, chip, costs = read_summary(folder), config.chip, load_costs(config.chip.costs)
+    runs = {MODES[mode]: load_run(path) for mode in MODES if (path := folder / f"{mode}.npz").exists()}
     bills = {
         mode: bill(run.counts.sum(axis=(0, 1)), int(run.phase_cycles.sum()), run.samples, chip, costs)
         for mode, run in runs.items()
@@ -103,13 +110,13 @@ def _measure(one: Finished) -> _Measured:
     row = {**_what(config), "seed": config.seed, "reason": "", **_accuracies(summary)}
     for mode in bills:
         row |= _mode_columns(mode, bills[mode], summary[mode])
-    row |= _targets(one.folder, row["readout"], config, costs)
+    row |= _targets(folder, row["readout"], config, costs)
     row |= {
         "learning_bits": summary.get("learning_memory", {}).get("total_bits"),
         "weights": config.build_network().weights,
         "weight_bits": config.build_network().weights * chip.core.synapse.weight_bits,
         "digest": summary["digest"],
-        "folder": one.folder.name,
+        "folder": folder.name,
     }
     return _Measured(row, bills, {mode: _by_phase(run, config, costs) for mode, run in runs.items()})
 
