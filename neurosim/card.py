@@ -22,7 +22,10 @@ class Formats:
 
 
 class Word(NamedTuple):
-    """One word of local state besides weight and membrane: where it lies (`synapse`, `neuron`, `axon`) and its bits."""
+    """One word of local state besides weight and membrane: where it lies and its bits.
+
+    Places: `synapse`, `neuron`, `axon` (words of these memories), `axon register` (flip-flops beside the axon table).
+    """
 
     name: str
     place: str
@@ -54,7 +57,7 @@ class Card:
     accesses: tuple[Access, ...]
 
     def bits(self, place: str) -> int:
-        """Bits of state at each `synapse`, `neuron` or `axon`, besides weight and membrane."""
+        """Bits of state at each `synapse`, `neuron`, `axon` or `axon register`, besides weight and membrane."""
         return sum(word.bits for word in self.words if word.place == place)
 
     @property
@@ -75,4 +78,4 @@ class Card:
     @property
     def axon_bits(self) -> int:
         """Per axon at the post core."""
-        return self.bits("axon")
+        return self.bits("axon") + self.bits("axon register")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 ENGINES = ("compiled", "reference")
-ENCODERS = ("accumulate", "bernoulli", "accumulate_float32")
+ENCODERS = ("accumulate", "bernoulli", "accumulate_float32", "regular")
 # Options that say what a run is; `--resume RUN` takes them from the run directory.
 _WHAT = (
     *("chip", "network", "rule", "dataset", "encoder", "neuron", "train", "test", "epochs", "seed"),
@@ -70,16 +70,16 @@ _chip = click.option(
     "--chip", default="mesh16", show_default=True, metavar="NAME|FILE", help="Chip description."
 )
 _network = click.option(
-    "--network", default="784-512-10", show_default=True, metavar="SIZES", help="Layer sizes."
+    "--network", metavar="SIZES", help="Layer sizes.  [default: the rule's: 784-512-10, or 784-200-10 for ssnn_bp]"
 )
 _rule = click.option(
     "--rule", default="desire_bp", show_default=True, metavar="NAME|FILE", help="Learning rule."
 )
 _encoder = click.option(
-    "--encoder", type=click.Choice(ENCODERS), default="accumulate", show_default=True, help="Input neurons."
+    "--encoder", type=click.Choice(ENCODERS), help="Input neurons.  [default: the rule's]"
 )
 _neuron = click.option(
-    "--neuron", default="lif", show_default=True, metavar="NAME|FILE", help="Neurons of all other layers."
+    "--neuron", metavar="NAME|FILE", help="Neurons of all other layers.  [default: the rule's]"
 )
 _dataset = click.option(
     "--dataset", default="embedded", show_default=True, metavar="NAME", help="embedded, mnist or fashion."
@@ -99,7 +99,9 @@ _set = click.option(
 @_options(_chip, _network, _rule, _encoder, _neuron, _dataset, _data_dir)
 @click.option("--train", type=_COUNT, help="Training images.  [default: all]")
 @click.option("--test", type=_COUNT, help="Test images.  [default: all]")
-@click.option("--epochs", type=_COUNT, help="Times each training image is shown.  [default: 10]")
+@click.option(
+    "--epochs", type=_COUNT, help="Times each training image is shown.  [default: the rule's: 10, or 6 for ssnn_bp]"
+)
 @_options(_seed, _engine)
 @click.option("--weights", type=_FILE, help="Start from W1, W2, ... (post, pre) in an npz file.")
 @click.option("--freeze", is_flag=True, help="No training: evaluate --weights.")
@@ -158,8 +160,6 @@ def run(
 def _resolved(options: dict[str, Any]) -> "Config":
     from neurosim.config import resolve
 
-    if options["epochs"] is None:
-        del options["epochs"]
     for place in ("weights", "data_dir", "rule", "neuron"):  # so that the run can be resumed from elsewhere
         if options[place] is not None and (place in ("weights", "data_dir") or options[place].endswith(".py")):
             options[place] = str(Path(options[place]).absolute())
@@ -197,14 +197,14 @@ def _quantisation(entry: "Quantisation") -> str:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @_options(_network)
 @click.pass_context
-def check(ctx: click.Context, /, files: tuple[str, ...], network: str) -> None:
+def check(ctx: click.Context, /, files: tuple[str, ...], network: str | None) -> None:
     """Validate chip and cost files; print capacities, and what --network occupies on each chip."""
     from neurosim.check import check as lines_about
 
     wrong = 0
     for name in files:
         try:
-            for line in lines_about(name, network):
+            for line in lines_about(name, network or "784-512-10"):
                 click.echo(line) if isinstance(line, str) else show(line)
         except NeurosimError as error:
             wrong += 1
@@ -214,58 +214,54 @@ def check(ctx: click.Context, /, files: tuple[str, ...], network: str) -> None:
 
 @main.command()
 @_options(_chip, _network, _rule, _encoder, _neuron, _set)
-def place(chip: str, network: str, rule: str, encoder: str, neuron: str, overrides: tuple[str, ...]) -> None:
+def place(chip: str, rule: str, overrides: tuple[str, ...], **parts: str | None) -> None:
     """Place a network on a chip: occupancy of every core, or what does not fit and why."""
     from neurosim.console import occupancy_table
     from neurosim.place import occupancy
 
-    image, placed, where, _ = _placed(chip, network, rule, encoder, neuron, overrides)
+    image, placed, where, _ = _placed(chip, rule, overrides, **parts)
     show(occupancy_table(f"{placed.weights:,} synapses: {image.name}", occupancy(placed, where)))
     click.echo(f"image digest: {image.digest()}")
 
 
 def _placed(
-    chip: str, network: str, rule: str, encoder: str, neuron: str, overrides: tuple[str, ...]
+    chip: str, rule: str, overrides: tuple[str, ...], network: str | None, encoder: str | None, neuron: str | None
 ) -> tuple[Any, Any, Any, Any]:
     """Image, network, chip and training settings of these options."""
-    from neurosim.config import find_chip, resolve_settings, rule_part, split_overrides, training_part
+    from neurosim.config import dropout, find_chip, resolve_settings, rule_part, split_overrides, training_part
     from neurosim.learning import load_rule
     from neurosim.network import mlp, parse_sizes
     from neurosim.place import place as place_network
+    from neurosim.workloads import workload_of
 
     parts = split_overrides(overrides)
-    sizes = parse_sizes(network)
     where, module = find_chip(chip, parts["chip"]), load_rule(rule)
+    workload = workload_of(module)
+    sizes = parse_sizes(network or workload.NETWORK)
     settings = resolve_settings(sizes, rule, parts["settings"])
-    training = training_part(settings)
-    placed = mlp(sizes, encoder=encoder, neuron=neuron)
-    image = place_network(
-        placed,
-        where,
-        module,
-        rule_part(settings, module),
-        dropout_input=training.dropout_input,
-        dropout_hidden=training.dropout_hidden,
-    )
+    training = training_part(settings, module)
+    placed = mlp(sizes, encoder=encoder or workload.ENCODER, neuron=neuron or workload.NEURON)
+    image = place_network(placed, where, module, rule_part(settings, module), **dropout(training))
     return image, placed, where, training
 
 
 @main.command()
 @click.argument("chips", nargs=-1, metavar="[CHIP]...")
 @click.option("--network", metavar="SIZES", help="Layer sizes.  [default: the largest usual one that fits]")
-@_options(_rule, _encoder, _neuron, _dataset, _data_dir)
+@click.option("--rule", metavar="NAME|FILE", help="Learning rule.  [default: every one that a chip has a circuit for]")
+@_options(_encoder, _neuron, _dataset, _data_dir)
 @click.option(
     "--samples", type=_COUNT, default=2, show_default=True, help="Samples, each trained and tested."
 )
 @_options(_seed, _set)
 @click.pass_context
 def verify(
-    ctx: click.Context, /, chips: tuple[str, ...], network: str | None, rule: str, encoder: str, neuron: str,
-    samples: int, seed: int, overrides: tuple[str, ...], **data: Any,
+    ctx: click.Context, /, chips: tuple[str, ...], network: str | None, rule: str | None, encoder: str | None,
+    neuron: str | None, samples: int, seed: int, overrides: tuple[str, ...], **data: Any,
 ) -> None:  # fmt: skip
     """Run both engines on the same samples and compare everything: IDENTICAL, or the first difference.
 
-    Without CHIP: every shipped chip that learns.
+    Without CHIP: every shipped chip that learns, with each of its rules.
     """
     from neurosim.config import find_dataset, fitting_network, require_fit
     from neurosim.engine.verify import verify as first_difference
@@ -274,17 +270,28 @@ def verify(
 
     differs = False
     dataset = find_dataset(data["dataset"], data["data_dir"])
-    for chip in chips or _learners():
+    jobs = [(chip, name) for chip in chips or _learners() for name in ([rule] if rule else _circuits(chip))]
+    for chip, name in jobs:
         sizes = network or fitting_network(chip)
         require_fit(parse_sizes(sizes), dataset)
-        image, _, _, training = _placed(chip, sizes, rule, encoder, neuron, overrides)
+        image, _, _, training = _placed(chip, name, overrides, sizes, encoder, neuron)
         batches = trial_batches(dataset, image, samples, training.learning_rate)
         found = [first_difference(image, image.new_state(seed), batch) for batch in batches]
         differences = [str(difference) for difference in found if difference is not None]
         shown = differences[0] if differences else "IDENTICAL"
-        click.echo(f"{image.name}, {len(batches[0].labels)} samples: {shown}")
+        click.echo(f"{image.name}, {name}, {len(batches[0].labels)} samples: {shown}")
         differs = differs or bool(differences)
     ctx.exit(1 if differs else 0)
+
+
+def _circuits(chip: str) -> tuple[str, ...]:
+    """The rules that a chip has circuits for."""
+    from neurosim.chip import load_chip
+
+    circuits = load_chip(chip).core.learning.circuits
+    if not circuits:
+        raise ConfigError(f"{chip}: has no learning circuit (core.learning.circuits); name a rule with --rule")
+    return circuits
 
 
 def _learners() -> list[str]:

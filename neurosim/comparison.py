@@ -138,12 +138,11 @@ def _what(config: Config) -> dict[str, Any]:
 
 
 def _accuracies(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The rule's own read-out is the accuracy; strict (the label alone has the largest count) if it names none."""
+    """The accuracy is that by the rule's own read-out; the other criteria stand beside it."""
     found = summary["accuracy"]
-    readout = found.get("readout", "strict")
     return {
-        "readout": readout,
-        "accuracy": found.get("test_readout", found["test_strict"]),
+        "readout": found["readout"],
+        "accuracy": found["test_readout"],
         "strict": found["test_strict"],
         "argmax": found["test"],
         "membrane": found["test_membrane"],
@@ -165,9 +164,8 @@ def _targets(folder: Path, readout: str, config: Config, costs: CostTable) -> di
     """Energy of the training up to the first probe at or above each target; blank if none reaches it."""
     columns = {f"to{target}_{end}_uj": float("nan") for target in TARGETS for end in BAND}
     probes = probe_table(Probes.of(load_arrays(folder / CHECKPOINT)), CRITERIA, config.chip, costs)
-    accuracy = probes[readout if readout in probes.columns else "strict"]
     for target in TARGETS:
-        reached = probes[accuracy >= target]
+        reached = probes[probes[readout] >= target]
         for end in BAND:
             if len(reached):
                 columns[f"to{target}_{end}_uj"] = float(reached[f"{end}_uj"].iloc[0])

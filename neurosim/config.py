@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, get_type_hints
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from neurosim import yamlio
@@ -19,11 +21,13 @@ from neurosim.kernel import source_hash
 from neurosim.learning import load_rule
 from neurosim.network import Network, mlp, parse_sizes
 from neurosim.place import partition
-from neurosim.workloads import desire_mnist as workload
+from neurosim.workloads import workload_of
+from neurosim.workloads.desire_mnist import DATASET, RULE
 
 __all__ = [
     "Config",
     "digest_of",
+    "dropout",
     "find_chip",
     "find_dataset",
     "fitting_network",
@@ -60,7 +64,7 @@ class Config(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     freeze: bool  # no training: evaluate `weights`
     weights: str | None
-    settings: dict[str, Any]  # fields of workloads.desire_mnist.Settings and of the rule's Settings
+    settings: dict[str, Any]  # fields of the workload's Settings and of the rule's
     engine: str
     data_dir: str | None
 
@@ -84,9 +88,15 @@ class Config(BaseModel):
         """The network as populations and projections."""
         return mlp(self.sizes, encoder=self.encoder, neuron=self.neuron)
 
-    def training(self) -> workload.Settings:
-        """How to train."""
-        return training_part(self.settings)
+    def training(self) -> Any:
+        """How to train: the Settings of the rule's workload."""
+        return training_part(self.settings, load_rule(self.rule))
+
+    def learning_rates(self, first: int, count: int) -> NDArray[np.float64]:
+        """Real learning rates float64[count] of the presentations from `first` on (see the workload)."""
+        rule, total = load_rule(self.rule), max(self.presentations, 1)
+        rates = workload_of(rule).learning_rates(training_part(self.settings, rule), first, count, self.train, total)
+        return np.asarray(rates, np.float64)
 
     def write(self) -> str:
         """The configuration as YAML that `load_config` reads."""
@@ -102,10 +112,15 @@ def load_config(path: Path) -> Config:
     return config.model_copy(update={"settings": settings.model_dump()})
 
 
-def training_part(settings: Mapping[str, Any]) -> workload.Settings:
-    """The part of the flat settings that says how to train."""
-    known = workload.Settings.model_fields
-    return workload.Settings(**{key: value for key, value in settings.items() if key in known})
+def training_part(settings: Mapping[str, Any], rule: ModuleType) -> Any:
+    """The part of the flat settings that says how to train: the Settings of the rule's workload."""
+    model = workload_of(rule).Settings
+    return model(**{key: value for key, value in settings.items() if key in model.model_fields})
+
+
+def dropout(training: Any) -> dict[str, Any]:
+    """Dropout probabilities of a training, as `place` takes them; none where the workload knows none."""
+    return {name: getattr(training, name, 0.0) for name in ("dropout_input", "dropout_hidden")}
 
 
 def rule_part(settings: Mapping[str, Any], rule: ModuleType) -> Any:
@@ -117,12 +132,13 @@ def settings_model(rule: ModuleType) -> type[BaseModel]:
     """Model of the flat settings: how to train, and what the circuits of `rule` hold."""
     hints = get_type_hints(rule.Settings)
     fields: dict[str, Any] = {f.name: (hints[f.name], f.default) for f in dataclasses.fields(rule.Settings)}
-    return create_model("Settings", __base__=workload.Settings, **fields)
+    return create_model("Settings", __base__=workload_of(rule).Settings, **fields)
 
 
 def resolve_settings(sizes: tuple[int, ...], rule: str, overrides: Iterable[str]) -> dict[str, Any]:
     """The preset's values with `name=value` overrides on top. Raises ConfigError."""
-    model = settings_model(load_rule(rule))
+    module = load_rule(rule)
+    model, workload = settings_model(module), workload_of(module)
     assignments = list(overrides)
     document = yamlio.Document("settings")
     document.set(assignments)
@@ -154,16 +170,16 @@ def split_overrides(overrides: Iterable[str]) -> dict[str, list[str]]:
 
 def resolve(
     chip: str = "mesh16",
-    network: str = workload.NETWORK,
-    rule: str = workload.RULE,
-    dataset: str = workload.DATASET,
+    network: str | None = None,
+    rule: str = RULE,
+    dataset: str = DATASET,
     *,
     train: int | None = None,
     test: int | None = None,
-    epochs: int = workload.EPOCHS,
+    epochs: int | None = None,
     seed: int = 0,
-    encoder: str = "accumulate",
-    neuron: str = "lif",
+    encoder: str | None = None,
+    neuron: str | None = None,
     freeze: bool = False,
     weights: str | None = None,
     overrides: Iterable[str] = (),
@@ -173,10 +189,12 @@ def resolve(
     """Options as on the command line -> a checked configuration with every default filled in.
 
     `train` and `test` are numbers of images, None: all of the set; `overrides` are `key=value` texts whose
-    keys begin with `chip.` or `settings.`. Raises ConfigError for anything that is not valid.
+    keys begin with `chip.` or `settings.`. Network, epochs, encoder and neuron, where None, are those of the
+    rule's workload. Raises ConfigError for anything that is not valid.
     """
     parts = split_overrides(overrides)
-    sizes = parse_sizes(network)
+    workload = workload_of(load_rule(rule))
+    sizes = parse_sizes(network or workload.NETWORK)
     data = find_dataset(dataset, data_dir)
     require_fit(sizes, data)
     if freeze and weights is None:
@@ -186,12 +204,12 @@ def resolve(
         "chip": find_chip(chip, parts["chip"]).model_dump(mode="json"),
         "rule": rule,
         "network": "-".join(map(str, sizes)),
-        "encoder": encoder,
-        "neuron": neuron,
+        "encoder": encoder or workload.ENCODER,
+        "neuron": neuron or workload.NEURON,
         "dataset": dataset,
         "train": _count("--train", train, len(data.train_images), dataset),
         "test": _count("--test", test, len(data.test_images), dataset),
-        "epochs": epochs,
+        "epochs": workload.EPOCHS if epochs is None else epochs,
         "seed": seed,
         "freeze": freeze,
         "weights": weights,

@@ -104,6 +104,13 @@ def _access(section: Mapping[str, Any], memory: str, access: str) -> str:
 
 def _accuracy(summary: Mapping[str, Any]) -> Text:
     found = summary["accuracy"]
+    if found.get("readout") == "membrane":
+        return Text.assemble(
+            "test accuracy: ",
+            (f"{found['test_membrane']:.2f} % membrane", "bold"),
+            f" (the label's has the largest membrane at the end), {found['test']:.2f} % by winner counts "
+            f"({found['test_strict']:.2f} % strict)",
+        )
     return Text.assemble(
         "test accuracy: ",
         (f"{found['test_strict']:.2f} % strict", "bold"),
@@ -146,7 +153,12 @@ def occupancy_table(title: str, rows: Iterable[Occupancy]) -> Table:
     return table
 
 
-_PLACES = (("synapse", "the weight"), ("neuron", "the membrane"), ("axon", "the row address"))
+_PLACES = (
+    ("synapse", "the weight"),
+    ("neuron", "the membrane"),
+    ("axon", "the row address"),
+    ("axon register", "none"),
+)
 
 
 def _state(card: Card, place: str) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neurosim.kernel import draw32, kernel, stream_key
 
 __all__ = ["FORWARD", "ERROR", "TEACH", "KINDS", "LFSR", "NONE", "STREAMS", "XORSHIFT", "Generators", "draw_byte",
-           "draw_teach", "generators", "no_generators", "polynomial", "start"]  # fmt: skip
+           "draw_teach", "generators", "no_generators", "polynomial", "reset"]  # fmt: skip
 
 NONE, LFSR, XORSHIFT = range(3)
 KINDS = ("none", "lfsr", "xorshift")
@@ -88,8 +88,8 @@ def _eight_clocks(taps: int) -> NDArray[np.uint32]:
 def generators(kind: str, cores: int, used: list[int]) -> Generators:
     """Registers for the cores `used`: core c, stream s has polynomial 3 c + s and a start value of its own."""
     empty = no_generators(cores)
-    if kind != "lfsr":
-        return empty._replace(kind=KINDS.index(kind))
+    if kind == "xorshift":
+        return empty._replace(kind=XORSHIFT, table=empty.table[:0])
     for core in used:
         for stream in range(STREAMS):
             taps = polynomial(STREAMS * core + stream)
@@ -105,7 +105,7 @@ def no_generators(cores: int) -> Generators:
     return Generators(NONE, words, words.copy(), np.zeros((cores, STREAMS, 256), np.uint32))
 
 
-def start(registers: Generators, seed: int) -> NDArray[np.uint64]:
+def reset(registers: Generators, seed: int) -> NDArray[np.uint64]:
     """Contents of all registers after reset with the seed of a run: uint64[cores, STREAMS], none of them 0."""
     if registers.kind == XORSHIFT:
         return _start_xorshift(seed, registers.seed.shape)

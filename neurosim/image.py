@@ -1,7 +1,7 @@
 """The memory image: the placed program as plain integer arrays and timing numbers, and its mutable state."""
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import DataError
+from neurosim.generator import Generators, reset
 from neurosim.kernel import module_source
 from neurosim.learning import Formats
 
@@ -163,6 +164,8 @@ class Image:
     constants: Any  # the rule's Constants
     formats: Formats
     weight_limits: tuple[int, int]
+    generators: Generators  # registers that draw random bits (online rules; phased ones hash)
+    noise: Ints  # [256] of the winner-take-all by random byte, none without one
 
     @property
     def nodes(self) -> int:
@@ -182,18 +185,40 @@ class Image:
         """Real learning rate -> contents of the chip's rate register."""
         return int(self.rule.rate(lr, self.formats))
 
-    def new_state(self, seed: int, weights: list[NDArray[np.float64]] | None = None) -> "State":
-        """Initial state: the given real weights (post, pre) quantised, or random ones from the seed."""
+    def new_state(
+        self,
+        seed: int,
+        weights: list[NDArray[np.float64]] | None = None,
+        biases: list[NDArray[np.float64]] | None = None,
+    ) -> "State":
+        """Initial state: the given real weights (post, pre) and biases quantised, or random ones and none."""
         if weights is None:
             weights = self.random_weights(seed)
         flat, _ = self.quantise(weights)
-        return State(seed=seed, weights=flat, pointers=self.hardware.pointers(), cycle=0)
+        bias = np.zeros(int(self.sizes[1:].sum()) if self.online else 0, np.int64)
+        if biases:
+            scaled = np.rint(np.concatenate(biases) * 2.0**self.formats.weight_fraction_bits)
+            bias[:] = np.clip(scaled, *self.weight_limits)
+        return State(
+            seed=seed,
+            weights=flat,
+            bias=bias,
+            random=reset(self.generators, seed),
+            pointers=self.hardware.pointers(),
+            cycle=0,
+        )
+
+    @property
+    def online(self) -> bool:
+        """Whether the rule learns in every step, with biases and random bits from registers."""
+        return bool(self.rule.SCHEDULE == "online")
 
     def random_weights(self, seed: int) -> list[NDArray[np.float64]]:
-        """Kaiming-normal weights in real units, (post, pre) per projection (local_rules.md A.3)."""
+        """Normal weights in real units, (post, pre) per projection, as wide as the rule wants each layer."""
         rng = np.random.Generator(np.random.PCG64([seed, 0x57]))
-        pairs = zip(self.sizes[:-1], self.sizes[1:], strict=True)
-        return [rng.normal(0.0, np.sqrt(2.0 / pre), (post, pre)) for pre, post in pairs]
+        sizes = [int(n) for n in self.sizes]
+        pairs = enumerate(zip(sizes[:-1], sizes[1:], strict=True))
+        return [rng.normal(0.0, self.rule.spread(a, q == len(sizes) - 2), (b, a)) for q, (a, b) in pairs]
 
     def quantise(self, weights: list[NDArray[np.float64]]) -> tuple[NDArray[Any], list[Quantisation]]:
         """Real weights (post, pre) -> the chip's flat integers, and a report of rounding and clipping.
@@ -231,15 +256,31 @@ class Image:
         return result
 
 
+    def biases(self, state: "State") -> list[NDArray[np.float64]]:
+        """Biases of a state in real units, one array for each layer; none if the rule has none."""
+        if not self.online:
+            return []
+        parts = np.split(state.bias, np.cumsum(self.sizes[1:-1]))
+        return [part / 2.0**self.formats.weight_fraction_bits for part in parts]
+
+
 @dataclass
 class State:
-    """What changes while a chip runs: weights, router pointers, the clock. Copy it to branch a run."""
+    """What changes while a chip runs: weights, registers, router pointers, the clock. Copy it to branch a run."""
 
     seed: int
     weights: NDArray[Any]  # int16 or int32, flat: [pre, post] per projection
+    bias: Ints  # [neurons but the inputs], online rules only
+    random: NDArray[np.uint64]  # [cores, streams]: contents of the random registers
     pointers: Ints  # [routers, outputs]: round-robin pointers survive the barrier
     cycle: int
 
     def copy(self) -> "State":
         """An independent copy."""
-        return State(self.seed, self.weights.copy(), self.pointers.copy(), self.cycle)
+        return replace(
+            self,
+            weights=self.weights.copy(),
+            bias=self.bias.copy(),
+            random=self.random.copy(),
+            pointers=self.pointers.copy(),
+        )

@@ -7,7 +7,7 @@ from neurosim.errors import ConfigError
 
 __all__ = ["ENCODERS", "Network", "Population", "Projection", "mlp", "parse_sizes"]
 
-ENCODERS = ("accumulate", "bernoulli", "accumulate_float32")
+ENCODERS = ("accumulate", "bernoulli", "accumulate_float32", "regular")
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,17 @@ import numpy as np
 
 from neurosim.chip import Chip
 from neurosim.errors import ConfigError, PlacementError
+from neurosim.generator import generators, no_generators
 from neurosim.image import Image
 from neurosim.learning import Formats
 from neurosim.network import ENCODERS, Network
-from neurosim.neuron import accumulate_float32, load_neuron
+from neurosim.neuron import COMPOSITE, SPIKING, accumulate_float32, load_neuron
 from neurosim.occupancy import EMPTY, RESOURCES, Demand, capacity, slice_demand
 from neurosim.tables import Part, hardware, kinds, program, routes, slice_table
 
 __all__ = ["Occupancy", "formats", "occupancy", "partition", "place"]
+
+MOST_STEPS = 4096  # of a sample, with an online rule
 
 
 @dataclass(frozen=True)
@@ -177,13 +180,13 @@ def _chip_full(network: Network, chip: Chip, p: int, placed: int, needed: list[i
     return "\n".join(lines)
 
 
-def _prove_ranges(network: Network, chip: Chip, rule_limit: int, settings: Any) -> None:
+def _prove_ranges(network: Network, chip: Chip, rule_limit: int, threshold: int, factor: int) -> None:
+    """Sums fit their words. `factor`: the largest by which an error is multiplied on its way down."""
     core, problems = chip.core, []
-    threshold = round(settings.threshold * 2**core.synapse.weight_fraction_bits)
     highest = 2 ** (core.neuron.membrane_bits - 1) - 1
     if not 1 <= threshold <= highest:
         problems.append(
-            f"membranes: the threshold {settings.threshold:g} is {threshold} in units of the weight LSB, "
+            f"membranes: the threshold is {threshold} in their units, "
             f"core.neuron.membrane_bits = {core.neuron.membrane_bits} allows 1 to {highest}"
         )
     for projection in network.projections:
@@ -194,7 +197,7 @@ def _prove_ranges(network: Network, chip: Chip, rule_limit: int, settings: Any) 
                 f"accumulators: {pre.size} weights into '{post.name}' can sum to {need} bits, "
                 f"core.accumulator.bits is {core.accumulator.bits}"
             )
-        need = (post.size * rule_limit * settings.steps).bit_length() + 1
+        need = (post.size * rule_limit * factor).bit_length() + 1
         if projection.pre > 0 and need > core.learning.error_bits:
             problems.append(
                 f"error sums: {post.size} weights back to '{pre.name}' can sum to {need} bits, "
@@ -213,6 +216,8 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
         problems.append(
             f"rule '{name}' needs its circuit on the core; core.learning.circuits has: {circuits}"
         )
+    if card.backward_path and core.learning.backward not in ("transposed_read",) and rule.SCHEDULE == "online":
+        problems.append(f"core.learning.backward: {core.learning.backward} is not built for online rules yet")
     if card.history_bits > core.learning.history_bits:
         problems.append(
             f"spike history: the rule stores {card.history_bits} slots, "
@@ -223,7 +228,7 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
         have = core.neuron.word_bits
         problems.append(f"neuron word: {need} bits of state, core.neuron.word_bits is {have}")
     row = (core.synapse.words - 1).bit_length() + (core.neuron.entries - 1).bit_length()  # address, length
-    need = row + card.axon_bits
+    need = row + card.bits("axon")
     if need > core.axon.entry_bits:
         problems.append(
             f"axon entry: row address, row length and history take {need} bits, "
@@ -231,6 +236,48 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
         )
     if problems:
         raise PlacementError("\n".join(problems))
+
+
+def _fitting_neuron(network: Network, rule: ModuleType) -> ModuleType:
+    """The soma circuit of the network, if the rule can learn with it and with its input neurons."""
+    name, encoder = network.populations[-1].neuron, network.populations[0].neuron
+    neuron, title = load_neuron(name), rule.__name__.rpartition(".")[2]
+    wanted, example = (COMPOSITE, "composite") if rule.SCHEDULE == "online" else (SPIKING, "lif")
+    if tuple(neuron.STATE) != wanted:
+        raise ConfigError(
+            f"neuron: rule {title} learns with neurons that keep {', '.join(wanted)} (such as {example}), "
+            f"{name} keeps {', '.join(neuron.STATE)}"
+        )
+    if rule.SCHEDULE == "online" and encoder == "accumulate_float32":
+        raise ConfigError(f"encoder: rule {title} takes accumulate, bernoulli or regular, got {encoder}")
+    return neuron
+
+
+def _check_steps(chip: Chip, steps: int, online: bool, drop: list[int]) -> None:
+    """Steps of a sample that counters and trains hold; no dropout where neurons keep no bit for it."""
+    if online:
+        if steps > MOST_STEPS:
+            raise PlacementError(f"settings.steps: expected at most {MOST_STEPS} time steps a sample, got {steps}")
+        if any(drop):
+            raise ConfigError("dropout: expected 0, a composite neuron has no keep bit")
+        return
+    history = chip.core.learning.history_bits
+    most = min(60, 2 ** history.bit_length() - 1)
+    if steps > most:
+        raise PlacementError(
+            f"settings.steps: expected at most {most} time steps a sample (the spike counter has the bits of "
+            f"core.learning.history_bits = {history}), got {steps}"
+        )
+
+
+def _check_group(network: Network, parts: list[Part]) -> None:
+    """A winner-take-all group is one circuit."""
+    cores = sorted({part.core for part in parts if part.population == len(network.sizes) - 1})
+    if len(cores) > 1:
+        raise PlacementError(
+            f"population '{network.populations[-1].name}': a winner-take-all group must lie on one core, "
+            f"placement takes {len(cores)} ({', '.join(map(str, cores))})"
+        )
 
 
 def _routers(chip: Chip, parts: list[Part]) -> int:
@@ -254,30 +301,36 @@ def place(
     dropout_input: float = 0.0,
     dropout_hidden: float = 0.0,
     learning: bool = True,
+    random: str = "lfsr",
 ) -> Image:
     """Place `network` on `chip` for `rule` (its `settings` in real units; None: the rule's defaults).
 
-    `learning=False` places for inference only: the chip then needs no learning circuit.
+    `learning=False` places for inference only: the chip then needs no learning circuit. `random` names what an
+    online rule draws from: `lfsr`, or `xorshift` for recorded vectors (generator.py).
     Raises ConfigError for a setting that no chip can hold, and PlacementError with everything that does not
     fit, naming memory, need and capacity.
     """
     settings = rule.Settings() if settings is None else settings
-    form = formats(chip)
+    form, online = formats(chip), rule.SCHEDULE == "online"
     constants = rule.quantise(settings, form)
+    card = rule.card(form, settings)
+    neuron = _fitting_neuron(network, rule)
     sizes = np.array(network.sizes, np.int64)
     drop = [_byte("dropout_input", dropout_input)]
     drop += [_byte("dropout_hidden", dropout_hidden)] * (len(sizes) - 2) + [0]
-    most = min(60, 2 ** chip.core.learning.history_bits.bit_length() - 1)
-    if settings.steps > most:
-        raise PlacementError(
-            f"settings.steps: expected at most {most} time steps a sample (the spike counter has the bits of "
-            f"core.learning.history_bits = {chip.core.learning.history_bits}), got {settings.steps}"
-        )
+    counter = settings.steps.bit_length() if online else chip.core.learning.history_bits.bit_length()
+    _check_steps(chip, settings.steps, online, drop)
     if learning:
         _check_learning(chip, rule, settings)
     low, high = int(constants.weight_min), int(constants.weight_max)
-    _prove_ranges(network, chip, max(-low, high), settings)
+    threshold = constants.one if online else round(settings.threshold * 2**form.weight_fraction_bits)
+    _prove_ranges(network, chip, max(-low, high), threshold, 1 if online else settings.steps)
     parts = partition(network, chip)
+    if online:
+        _check_group(network, parts)
+    if random == "xorshift" and (not online or constants.pipeline or len(parts) > len(network.sizes)):
+        raise ConfigError("random: xorshift is one generator for the whole chip: it needs an online rule without "
+                          "pipeline, and populations that lie on one core each")  # fmt: skip
     slices = slice_table(network, chip, parts, form)
     ports, slices = routes(network, chip, slices)
     if len(ports) > 2**chip.noc.header_bits:
@@ -285,24 +338,28 @@ def place(
             f"destinations: {len(ports)} nodes and multicast sets, noc.header_bits = {chip.noc.header_bits} can "
             f"name {2**chip.noc.header_bits}"
         )
-    kind_table = kinds(network, chip, slices, rule.card(form, settings).symbol_bits)
+    kind_table = kinds(network, chip, slices, card.symbol_bits, counter, online)
+    leak, encoder = settings.filter_shift if online else settings.leak_shift, network.populations[0].neuron
+    used = sorted({part.core for part in parts})
     return Image(
         name=f"{'-'.join(map(str, network.sizes))} on {chip.name}",
-        hardware=hardware(chip, settings, ENCODERS.index(network.populations[0].neuron), _routers(chip, parts)),
+        hardware=hardware(chip, settings.steps, threshold, leak, ENCODERS.index(encoder), _routers(chip, parts)),
         sizes=sizes,
         slices=slices,
         ports=ports,
         kinds=kind_table,
-        program=program(network, chip, slices, kind_table),
+        program=program(network, chip, slices, kind_table, online),
         whole=np.array([np.sum(slices.population == q + 1) == 1 for q in range(len(sizes) - 1)]),
         drop=np.array(drop, np.int64),
-        trains=accumulate_float32.spike_trains(settings.steps),
+        trains=accumulate_float32.spike_trains(0 if online else settings.steps),
         amplitude=np.array([round(65536 / (256 - d)) for d in drop], np.int64),
-        neuron=load_neuron(network.populations[-1].neuron),
+        neuron=neuron,
         rule=rule,
         constants=constants,
         formats=form,
         weight_limits=(low, high),
+        generators=generators(random, chip.cores, used) if online else no_generators(chip.cores),
+        noise=neuron.noise(constants.one) if online else np.zeros(0, np.int64),
     )
 
 

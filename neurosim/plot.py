@@ -63,17 +63,18 @@ def _stacked(
     axis.legend(frameon=False, fontsize="small", loc="lower right")
 
 
-def learning_curve(curve: pd.DataFrame, test_percent: float | None = None) -> Figure:
+def learning_curve(curve: pd.DataFrame, readout: str = "strict", test_percent: float | None = None) -> Figure:
     """Accuracy on the samples as they are presented (before each is learnt), and the final test accuracy.
 
-    curve: columns presentation, strict, argmax (percent over the window that ends there), learning_rate.
+    curve: columns presentation, strict, argmax, membrane (percent over the window that ends there), learning_rate.
+    readout: which of them is the rule's answer.
     """
     figure, (axis,) = _figure(1, 4.0)
     axis.plot(curve["presentation"], curve["argmax"], color="#9db8d6", label="training, argmax")
-    axis.plot(curve["presentation"], curve["strict"], color="#3b75af", label="training, strict")
+    axis.plot(curve["presentation"], curve[readout], color="#3b75af", label=f"training, {readout}")
     if test_percent is not None:
         axis.axhline(
-            test_percent, color="#c44e52", linestyle="--", label=f"test, strict: {test_percent:.2f} %"
+            test_percent, color="#c44e52", linestyle="--", label=f"test, {readout}: {test_percent:.2f} %"
         )
     axis.set_xlabel("presentations")
     axis.set_ylabel("right answers (%)")
@@ -81,7 +82,7 @@ def learning_curve(curve: pd.DataFrame, test_percent: float | None = None) -> Fi
     axis.grid(alpha=0.3)
     rate = axis.twinx()
     rate.plot(curve["presentation"], curve["learning_rate"], color="#8c8c8c", linestyle=":", linewidth=1)
-    rate.set_ylabel("learning rate (weight per trace and spike)", color="#8c8c8c", fontsize="small")
+    rate.set_ylabel("learning rate (real units of the rule)", color="#8c8c8c", fontsize="small")
     rate.set_ylim(bottom=0)
     rate.spines[["top"]].set_visible(False)
     axis.legend(frameon=False, loc="best")

@@ -168,20 +168,21 @@ def curve_table(
 ) -> pd.DataFrame:
     """The learning curve: right answers in percent over windows of a hundredth of the run (at least 50).
 
-    marks: uint8[n], bit 0 strictly right, bit 1 right by argmax, before the sample is learnt.
+    marks: uint8[n], bit 0 strictly right, bit 1 right by argmax, bit 2 with membranes, before the sample is learnt.
     cycles: int64[n].  rates: float64[n].  A row stands at the last presentation of its window.
     """
     total = len(marks)
     window = max(50, -(-total // 100))
     starts = np.arange(0, total, window)
     sizes = np.diff([*starts, total])
-    columns = ["presentation", "strict", "argmax", "learning_rate", "cycles_per_sample"]
+    columns = ["presentation", "strict", "argmax", "membrane", "learning_rate", "cycles_per_sample"]
     if total == 0:
         return pd.DataFrame(columns=columns)
     values = (
         starts + sizes,
         100 * np.add.reduceat(marks & 1, starts, dtype=np.int64) / sizes,
         100 * np.add.reduceat((marks >> 1) & 1, starts, dtype=np.int64) / sizes,
+        100 * np.add.reduceat((marks >> 2) & 1, starts, dtype=np.int64) / sizes,
         rates[starts + sizes - 1],
         np.add.reduceat(cycles, starts) / sizes,
     )

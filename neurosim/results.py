@@ -18,7 +18,6 @@ from neurosim.probe import probe_table
 from neurosim.report import Report, curve_table, report
 from neurosim.session import CRITERIA, Job, accuracy
 from neurosim.trace import load_run, save_arrays, save_run, write_file
-from neurosim.workloads.desire_mnist import learning_rates
 
 __all__ = ["SUMMARY", "draw", "read_summary", "reprice", "write"]
 
@@ -32,15 +31,15 @@ def write(folder: Path, job: Job, end: Checkpoint, costs: CostTable, *, plots: b
     for mode, run in runs.items():
         save_run(run, folder / f"{mode}.npz")
     trained = end.stages["train"]
-    config, total = job.config, job.config.presentations
-    rates = learning_rates(config.training(), 0, total, config.train, max(total, 1))
-    curve = curve_table(trained.marks, trained.cycles, rates)
+    config = job.config
+    curve = curve_table(trained.marks, trained.cycles, config.learning_rates(0, config.presentations))
     found = _report(config, job.digest, runs, costs)
     weights = {f"W{q + 1}": matrix for q, matrix in enumerate(job.image.weights(end.state))}
+    weights |= {f"b{q + 1}": vector for q, vector in enumerate(job.image.biases(end.state))}
     save_arrays(folder / "weights.npz", weights)
     summary = found.summary
     summary["digest"] = job.digest
-    summary["accuracy"] = _accuracy(end)
+    summary["accuracy"] = _accuracy(end, job.image.rule.READOUT)
     summary["quantisation"] = [vars(entry) for entry in job.quantisation]
     for mode, section in (("train", "train"), ("test", "inference")):
         if section in summary:
@@ -72,14 +71,17 @@ def _report(config: Config, digest: str, runs: dict[str, Run], costs: CostTable)
     )
 
 
-def _accuracy(end: Checkpoint) -> dict[str, float | None]:
-    """Percent right: the test set by three criteria, and the last 1000 training samples when shown."""
+def _accuracy(end: Checkpoint, readout: str) -> dict[str, float | str | None]:
+    """Percent right: the test set by three criteria and by that of the rule, and the last 1000 training samples."""
     tested, trained = accuracy(end.stages["test"].marks), accuracy(end.stages["train"].marks[-1000:])
     return {
+        "readout": readout,
+        "test_readout": tested[readout],
         "test": tested["argmax"],
         "test_strict": tested["strict"],
         "test_membrane": tested["membrane"],
         "train_last_strict": trained["strict"] if len(end.stages["train"].marks) else None,
+        "train_last_readout": trained[readout] if len(end.stages["train"].marks) else None,
     }
 
 
@@ -142,7 +144,9 @@ def draw(folder: Path) -> list[Path]:
         "memory_accesses": plot.memory_accesses(tables["memory"]),
     }
     if len(tables["curve"]):
-        figures["learning_curve"] = plot.learning_curve(tables["curve"], summary["accuracy"]["test_strict"])
+        figures["learning_curve"] = plot.learning_curve(
+            tables["curve"], summary["accuracy"]["readout"], summary["accuracy"]["test_readout"]
+        )
     (folder / "plots").mkdir(exist_ok=True)
     paths = []
     for name, figure in figures.items():

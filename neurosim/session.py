@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from neurosim.checkpoint import FILE as CHECKPOINT
 from neurosim.checkpoint import Checkpoint, Stage, load_checkpoint, save_checkpoint
 from neurosim.config import FILE as CONFIG
-from neurosim.config import Config, digest_of, find_dataset, rule_part
+from neurosim.config import Config, digest_of, dropout, find_dataset, rule_part
 from neurosim.data.datasets import Dataset
 from neurosim.data.order import presentations
 from neurosim.data.weights import load_weights
@@ -33,10 +33,10 @@ from neurosim.place import place
 from neurosim.probe import Plan
 from neurosim.stimulus import Batch
 from neurosim.trace import TEMPORARY, write_file
-from neurosim.workloads.desire_mnist import learning_rates
 
 __all__ = [
     "CRITERIA",
+    "READOUTS",
     "Interrupted",
     "Job",
     "Progress",
@@ -50,6 +50,7 @@ __all__ = [
 
 STRICT, ARGMAX, MEMBRANE = 1, 2, 4
 CRITERIA = {"strict": STRICT, "argmax": ARGMAX, "membrane": MEMBRANE}
+READOUTS = {"strict": STRICT, "membrane": MEMBRANE}
 _CHUNK = {"compiled": 200, "reference": 2}
 
 
@@ -62,7 +63,7 @@ class Interrupted(Exception):
 
 
 class Progress(NamedTuple):
-    """Where a session stands. `right`: share of strictly right answers among the latest (at most 1000)."""
+    """Where a session stands. `right`: share of right answers (as the rule reads out) among the latest 1000."""
 
     stage: str
     done: int
@@ -101,24 +102,38 @@ def prepare(config: Config) -> Job:
         config.chip,
         rule,
         rule_part(config.settings, rule),
-        dropout_input=training.dropout_input,
-        dropout_hidden=training.dropout_hidden,
+        **dropout(training),
         learning=not config.freeze,
     )
-    if not config.freeze and training.learning_rate > 0 and image.rate(training.learning_rate) == 0:
-        raise ConfigError(
-            f"settings.learning_rate: {training.learning_rate:g} is zero in the chip's rate register "
-            f"(chip.core.learning.rate_fraction_bits = {config.chip.core.learning.rate_fraction_bits})"
-        )
+    if not config.freeze:
+        _check_rates(config, image)
     inputs = {"image": image.digest(), "data": _data_digest(config, data), "weights": ""}
     if config.weights is None:
         return Job(config, data, image, image.new_state(config.seed), (), digest_of(config, inputs))
     sizes = config.sizes
-    weights = load_weights(config.weights, list(zip(sizes[1:], sizes[:-1], strict=True)))
-    inputs["weights"] = _hash(*weights)
+    loaded = load_weights(config.weights, list(zip(sizes[1:], sizes[:-1], strict=True)), biases=image.online)
+    inputs["weights"] = _hash(*loaded)
+    weights, biases = loaded[: len(sizes) - 1], loaded[len(sizes) - 1 :]
     _, quantisation = image.quantise(weights)
-    initial = image.new_state(config.seed, weights)
+    initial = image.new_state(config.seed, weights, biases)
     return Job(config, data, image, initial, tuple(quantisation), digest_of(config, inputs))
+
+
+def _check_rates(config: Config, image: Image) -> None:
+    """The rate register holds the first learning rate and the last. Raises ConfigError."""
+    first, last = (float(config.learning_rates(at, 1)[0]) for at in (0, config.presentations - 1))
+    if image.online:
+        thinned = image.rate(last) + image.constants.thinning
+        if thinned > 16:
+            raise ConfigError(
+                f"settings.halvings: a spike would teach with probability 2^-{thinned} at the end "
+                f"({image.constants.thinning} of it for a weight step below one LSB), expected at least 2^-16"
+            )
+    elif first > 0 and image.rate(first) == 0:
+        raise ConfigError(
+            f"settings.learning_rate: {first:g} is zero in the chip's rate register "
+            f"(chip.core.learning.rate_fraction_bits = {config.chip.core.learning.rate_fraction_bits})"
+        )
 
 
 def _hash(*arrays: NDArray[Any]) -> str:
@@ -159,6 +174,7 @@ def train(
     checkpoint = _open(job, folder, resume)
     stages = (("train", _training_batch), ("test", _test_batch))
     due = set(probes.due(job.totals["train"]))
+    bit = READOUTS[job.image.rule.READOUT]
     with _interrupts() as interrupted:
         for name, make in stages:
             stage, total = checkpoint.stages[name], job.totals[name]
@@ -170,11 +186,11 @@ def train(
                 stop = _stop(stage.done, total, chunk, due if name == "train" else set())
                 batch = make(job, stage.done, stop)
                 run = simulate(job.image, checkpoint.state, batch, engine=job.config.engine)
-                _add(stage, run, batch.labels, keep_samples=name == "test")
+                _add(stage, run, batch.labels, job.image.online, keep_samples=name == "test")
                 stage.wall_s += time.perf_counter() - began
                 if name == "train" and stage.done in due:
                     _probe(job, checkpoint, probes.images, chunk)
-                right = float(np.mean(stage.marks[-1000:] & STRICT))
+                right = float(np.mean(stage.marks[-1000:] & bit > 0))
                 progress(Progress(name, stage.done, total, right, stage.wall_s))
                 if interrupted() or time.monotonic() - saved >= checkpoint_s:
                     save_checkpoint(folder, checkpoint)
@@ -197,7 +213,7 @@ def _probe(job: Job, checkpoint: Checkpoint, images: int, chunk: int) -> None:
     for start in range(0, images, chunk):
         batch = _test_batch(job, start, min(images, start + chunk))
         run = simulate(job.image, state, batch, engine=job.config.engine)
-        found.append(marks(run.output_counts, run.output_membrane, batch.labels))
+        found.append(marks(run.output_counts, run.output_membrane, batch.labels, membrane_alone=job.image.online))
     assert stage.run is not None
     checkpoint.probes.add(stage.done, np.concatenate(found), stage.run)
 
@@ -205,8 +221,7 @@ def _probe(job: Job, checkpoint: Checkpoint, images: int, chunk: int) -> None:
 def _training_batch(job: Job, start: int, stop: int) -> Batch:
     config, total = job.config, job.config.presentations
     shown = presentations(config.train, total, config.seed, start, stop)
-    rates = learning_rates(config.training(), start, stop - start, config.train, total)
-    registers = np.array([job.image.rate(rate) for rate in rates], np.int64)
+    registers = np.array([job.image.rate(rate) for rate in config.learning_rates(start, stop - start)], np.int64)
     return Batch(job.data.train_images[shown], job.data.train_labels[shown], start, registers, True)
 
 
@@ -235,12 +250,13 @@ def warm_up(job: Job) -> None:
 def _evaluation_state(job: Job, trained: State) -> State:
     """A chip fresh from reset that holds the trained weights: what inference does depends on them alone."""
     state = job.initial.copy()
-    state.weights[:] = trained.weights
+    state.weights[:], state.bias[:] = trained.weights, trained.bias
     return state
 
 
-def _add(stage: Stage, run: Run, labels: NDArray[np.int64], keep_samples: bool) -> None:
-    stage.marks = np.concatenate([stage.marks, marks(run.output_counts, run.output_membrane, labels)])
+def _add(stage: Stage, run: Run, labels: NDArray[np.int64], alone: bool, keep_samples: bool) -> None:
+    found = marks(run.output_counts, run.output_membrane, labels, membrane_alone=alone)
+    stage.marks = np.concatenate([stage.marks, found])
     stage.cycles = np.concatenate([stage.cycles, run.sample_cycles])
     if not keep_samples:  # a long training would carry hundreds of megabytes along
         run = replace(
@@ -254,12 +270,17 @@ def _add(stage: Stage, run: Run, labels: NDArray[np.int64], keep_samples: bool) 
 
 
 def marks(
-    counts: NDArray[np.int64], membrane: NDArray[np.int64], labels: NDArray[np.int64]
+    counts: NDArray[np.int64],
+    membrane: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    *,
+    membrane_alone: bool = False,
 ) -> NDArray[np.uint8]:
     """What is right about each sample, from counts and membranes int64[n, outputs]: uint8[n] of bits.
 
     STRICT: the label has the unique largest count (local_rules.md A.10).  ARGMAX: ties go to the lowest
-    index.  MEMBRANE: ties go to the larger membrane at the end, then to the lowest index (our extension).
+    index.  MEMBRANE: ties go to the larger membrane at the end, then to the lowest index (our extension); with
+    `membrane_alone`, the label has the largest membrane at the end, whatever the counts (B.6).
     """
     rows = np.arange(len(labels))
     best = counts.max(axis=1, keepdims=True)
@@ -267,7 +288,7 @@ def marks(
     strict = tied[rows, labels] & (tied.sum(axis=1) == 1)
     argmax = counts.argmax(axis=1) == labels
     lowest = np.iinfo(np.int64).min
-    by_membrane = np.where(tied, membrane, lowest).argmax(axis=1) == labels
+    by_membrane = np.where(tied | membrane_alone, membrane, lowest).argmax(axis=1) == labels
     bits = strict * STRICT + argmax * ARGMAX + by_membrane * MEMBRANE
     return np.asarray(bits, np.uint8)
 

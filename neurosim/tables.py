@@ -26,14 +26,9 @@ class Part(NamedTuple):
     size: int
 
 
-def hardware(chip: Chip, settings: Any, encoder: int, routers: int) -> Hardware:
+def hardware(chip: Chip, steps: int, threshold: int, leak_shift: int, encoder: int, routers: int) -> Hardware:
     """The timing and format numbers of a chip, of which `routers` routers are in use, and of the network on it."""
-    return timing(chip, routers)._replace(
-        steps=settings.steps,
-        threshold=round(settings.threshold * 2**chip.core.synapse.weight_fraction_bits),
-        leak_shift=settings.leak_shift,
-        encoder=encoder,
-    )
+    return timing(chip, routers)._replace(steps=steps, threshold=threshold, leak_shift=leak_shift, encoder=encoder)
 
 
 def timing(chip: Chip, routers: int) -> Hardware:
@@ -161,10 +156,10 @@ def _flits(chip: Chip, payload_bits: int) -> int:
     return int(ceil_div(chip.noc.header_bits + payload_bits, chip.noc.link.width_bits))
 
 
-def kinds(network: Network, chip: Chip, slices: Slices, symbol_bits: int) -> Kinds:
+def kinds(network: Network, chip: Chip, slices: Slices, symbol_bits: int, count_bits: int, online: bool) -> Kinds:
     """The packet kinds: flits, phase, service cycles and accesses at every node that may receive them.
 
-    symbol_bits: of an error symbol, from the rule's card.
+    symbol_bits: of an error symbol, from the rule's card.  count_bits: of what an output neuron counted.
     """
     core, nodes, projections = chip.core, chip.cores + 1, len(network.projections)
     neuron_address = (core.neuron.entries - 1).bit_length()
@@ -184,12 +179,17 @@ def kinds(network: Network, chip: Chip, slices: Slices, symbol_bits: int) -> Kin
         readout=2 * projections + 2,
     )
     for q in range(projections):
-        _forward_kind(table, q, chip, slices, axon_address)
-        _error_kind(table, q, projections, chip, slices, neuron_address, symbol_bits)
+        # Online, a bit that says whether the spike may teach travels with it, and a flip-flop notes it.
+        _forward_kind(table, q, chip, slices, axon_address + online, Op.REGISTER_WRITE if online else Op.AXON_WRITE)
+        if online:
+            _sum_kind(table, q, projections, chip, slices, neuron_address)
+        else:
+            _error_kind(table, q, projections, chip, slices, neuron_address, symbol_bits)
     for kind, bits in ((table.label, 16), (table.rate, 32)):
         table.flits[kind] = _flits(chip, bits)
         table.ops[kind, :-1, Op.REGISTER_WRITE] = 1
-    table.flits[table.readout] = _flits(chip, neuron_address + core.learning.history_bits.bit_length())
+    answer = count_bits + (core.neuron.membrane_bits if online else 0)
+    table.flits[table.readout] = _flits(chip, neuron_address + answer)
     for values in range(1, per_packet + 1):  # kind load + values - 1 carries that many pixel values
         kind = load + values - 1
         table.flits[kind] = _flits(chip, neuron_address + 8 * values)
@@ -199,9 +199,15 @@ def kinds(network: Network, chip: Chip, slices: Slices, symbol_bits: int) -> Kin
     return table
 
 
-def _forward_kind(table: Kinds, q: int, chip: Chip, slices: Slices, address: int) -> None:
+def _forward_kind(table: Kinds, q: int, chip: Chip, slices: Slices, payload: int, note: Op) -> None:
     core = chip.core
-    table.flits[q] = _flits(chip, address)
+    table.flits[q] = _flits(chip, payload)
+    if chip.noc.multicast and table.flits[q] > 1:
+        need, width = chip.noc.header_bits + payload, chip.noc.link.width_bits
+        raise PlacementError(
+            f"spikes: {need} bits (header, axon number, teach bit) must be one flit for noc.multicast, "
+            f"noc.link.width_bits is {width}"
+        )
     table.phase[q] = Phase.FORWARD
     for s in np.flatnonzero(slices.population == q + 1):
         node, words, size = int(slices.core[s]), int(slices.words[s]), int(slices.size[s])
@@ -212,7 +218,7 @@ def _forward_kind(table: Kinds, q: int, chip: Chip, slices: Slices, address: int
         ops[Op.AXON_READ] = 1
         ops[Op.SYNAPSE_READ] = words
         ops[Op.SYNAPSE_ADD] = ops[Op.ACCUMULATOR_READ] = ops[Op.ACCUMULATOR_WRITE] = size
-        table.learn_ops[q, node, Op.AXON_WRITE] = 1
+        table.learn_ops[q, node, note] = 1
 
 
 def _error_kind(table: Kinds, q: int, projections: int, chip: Chip, slices: Slices, address: int, symbol_bits: int
@@ -229,8 +235,24 @@ def _error_kind(table: Kinds, q: int, projections: int, chip: Chip, slices: Slic
         ops[Op.ERROR_ADD] = 0 if whole else 1
 
 
-def program(network: Network, chip: Chip, slices: Slices, table: Kinds) -> Program:
-    """What the host sends in each sample: pixel values, then (training) the label and the learning rate."""
+def _sum_kind(table: Kinds, q: int, projections: int, chip: Chip, slices: Slices, address: int) -> None:
+    """What the symbols of an online rule bring to one neuron: at most two of them from the output group."""
+    kind, largest = projections + q, int(np.max(slices.size[slices.population == q + 1]))
+    symbols = 2 if q == projections - 1 else largest
+    bits = chip.core.synapse.weight_bits + (symbols - 1).bit_length()
+    table.flits[kind] = _flits(chip, address + min(bits, chip.core.learning.error_bits))
+    table.phase[kind] = Phase.ERROR
+    for node in slice_cores(slices, q):
+        table.axon[kind, node] = 2  # read, then write of the neuron word
+        ops = table.ops[kind, node]
+        ops[Op.NEURON_READ] = ops[Op.NEURON_WRITE] = ops[Op.ERROR_ADD] = 1
+
+
+def program(network: Network, chip: Chip, slices: Slices, table: Kinds, online: bool) -> Program:
+    """What the host sends in each sample: pixel values, and (training) the label and the rate.
+
+    Online, the inputs take the rate, too: they draw which of their spikes teach.
+    """
     per_packet = chip.host.values_per_packet
     load_base = table.readout + 1
     load: list[tuple[int, int, int, int]] = []
@@ -239,7 +261,7 @@ def program(network: Network, chip: Chip, slices: Slices, table: Kinds) -> Progr
         for at in range(0, size, per_packet):
             values = min(per_packet, size - at)
             load.append((core, load_base + values - 1, first + at, values))
-    learners = sorted({int(c) for c, p in zip(slices.core, slices.population, strict=True) if p > 0})
+    learners = sorted({int(c) for c, p in zip(slices.core, slices.population, strict=True) if p > 0 or online})
     columns = list(zip(*load, strict=True))
     return Program(
         load_set=_ints(columns[0]),

@@ -32,8 +32,12 @@ _DAMAGE = (
 )
 
 
-def load_weights(path: str | Path, shapes: Sequence[tuple[int, int]]) -> list[npt.NDArray[np.float64]]:
+def load_weights(
+    path: str | Path, shapes: Sequence[tuple[int, int]], *, biases: bool = False
+) -> list[npt.NDArray[np.float64]]:
     """The arrays W1, W2, ... of the npz file at `path`, one for each of `shapes`, as float64.
+
+    With `biases`, b1, b2, ... of shape (post,) follow in the list, and must be in the file.
 
     Shapes are (post, pre), from the input to the output; values are in real units (a threshold is 1).
     Floating-point and integer arrays are accepted. Nothing is unpickled.
@@ -42,6 +46,10 @@ def load_weights(path: str | Path, shapes: Sequence[tuple[int, int]]) -> list[np
     """
     path = Path(path)
     expected = [f"W{number}" for number in range(1, len(shapes) + 1)]
+    wanted: list[tuple[int, ...]] = list(shapes)
+    if biases:
+        expected += [f"b{number}" for number in range(1, len(shapes) + 1)]
+        wanted += [(post,) for post, _ in shapes]
     members = _members(path)
     if set(members) != set(expected):
         complaint = [f"{name} is missing" for name in expected if name not in members]
@@ -49,7 +57,7 @@ def load_weights(path: str | Path, shapes: Sequence[tuple[int, int]]) -> list[np
         raise DataError(f"{path}: expected the arrays {', '.join(expected)}; {', '.join(complaint)}")
     return [
         _weights(f"{path}: {name}", members[name], shape)
-        for name, shape in zip(expected, shapes, strict=True)
+        for name, shape in zip(expected, wanted, strict=True)
     ]
 
 
@@ -75,7 +83,7 @@ def _members(path: Path) -> dict[str, bytes]:
         raise DataError(f"{path}: expected a sound npz file, found a damaged one ({error})") from None
 
 
-def _weights(where: str, content: bytes, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+def _weights(where: str, content: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """The array in the npy file `content`, checked; `where` names file and array in messages."""
     if b"|O" in content[:128]:
         raise DataError(f"{where}: expected numbers, found Python objects")
@@ -87,12 +95,12 @@ def _weights(where: str, content: bytes, shape: tuple[int, int]) -> npt.NDArray[
         raise DataError(f"{where}: expected floating-point or integer values, found {array.dtype}")
     if array.shape != shape:
         hint = "; transpose it" if array.shape == shape[::-1] else ""
-        raise DataError(f"{where}: expected shape {shape} (post, pre), found {array.shape}{hint}")
+        order = " (post, pre)" if len(shape) == 2 else ""
+        raise DataError(f"{where}: expected shape {shape}{order}, found {array.shape}{hint}")
     with np.errstate(over="ignore"):  # a wider float that overflows becomes infinity, and is refused
         weights = np.ascontiguousarray(array, dtype=np.float64)
     wrong = np.argwhere(~np.isfinite(weights))
     if len(wrong):
-        row, column = wrong[0]
-        first = f"{weights[row, column]} at [{row}, {column}]"
+        first = f"{weights[tuple(wrong[0])]} at {wrong[0].tolist()}"
         raise DataError(f"{where}: expected finite values, found {len(wrong)} others, first {first}")
     return weights

@@ -52,11 +52,17 @@ def _present(image: Image, state: State, batch: Batch, engine: str, record: bool
     if batch.values.shape[1] != image.sizes[0]:
         raise ConfigError(f"batch.values: expected {image.sizes[0]} values a sample, got {batch.values.shape[1]}")
     _check_state("state.weights", state.weights, (int(image.offsets[-1]),))
+    _check_state("state.bias", state.bias, (int(image.sizes[1:].sum()) if image.online else 0,))
+    _check_state("state.random", state.random, image.generators.seed.shape, np.dtype(np.uint64))
     _check_state("state.pointers", state.pointers, image.hardware.pointers().shape)
     if engine == "compiled":
         from neurosim.engine import compiled
 
         return compiled.run(image, state, batch, record)
+    if image.online:
+        from neurosim.engine.reference import online
+
+        return online.run(image, state, batch, record)
     from neurosim.engine import reference
 
     return reference.run(image, state, batch, record)

@@ -26,7 +26,7 @@ from neurosim.stimulus import Batch, Raster
 __all__ = ["run", "run_fabric"]
 
 _LOG = logging.getLogger("neurosim")
-_OUTERMOST = {"phased": "run_batch", "stepped": "run_steps"}
+_OUTERMOST = {"phased": "run_batch", "online": "run_batch", "stepped": "run_steps"}
 
 
 @cache
@@ -59,18 +59,38 @@ def _room(image: Image) -> tuple[int, int]:
         ),
         default=0,
     )
+    populations += int(image.sizes[-1]) + 1  # words of the output group that change once more (online)
     return max(populations, backward) + 1, max(populations * max(targets, 1), backward) + 1
 
 
-def _bench(image: Image, weights: NDArray[Any]) -> Bench:
-    n, steps = int(np.max(image.sizes)), image.hardware.steps
+def _sums(image: Image) -> type[np.signedinteger[Any]]:
+    """Of what type a sum of weights must be."""
+    most = int(np.max(image.sizes[:-1])) * max(-image.weight_limits[0], image.weight_limits[1])
+    return np.int64 if most >= 2**31 else np.int32
+
+
+def _online_tissue(image: Image, module: ModuleType) -> Any:
+    """Silent neurons for the engine of online rules."""
+    sizes, n = image.sizes, int(np.max(image.sizes))
+    start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    neurons = int(start[-1])
 
     def zeros(*shape: int) -> Ints:
         return np.zeros(shape, np.int64)
 
-    most = int(np.max(image.sizes[:-1])) * max(-image.weight_limits[0], image.weight_limits[1])
-    wide = most >= 2**31  # a sum might not fit in 32 bits
-    sums = np.int64 if wide else np.int32
+    return module.Tissue(
+        start, *(zeros(neurons) for _ in range(5)), zeros(int(sizes[0])), np.zeros((2, neurons), np.uint8),
+        np.zeros(neurons, _sums(image)), zeros(2, len(sizes), n), zeros(2, len(sizes)), zeros(len(image.slices.core)),
+        zeros(n), zeros(n), zeros(n), zeros(image.hardware.banks), zeros(image.hardware.cores, 2),
+    )  # fmt: skip
+
+
+def _bench(image: Image, weights: NDArray[Any]) -> Bench:
+    n, steps, sums = int(np.max(image.sizes)), image.hardware.steps, _sums(image)
+
+    def zeros(*shape: int) -> Ints:
+        return np.zeros(shape, np.int64)
+
     mirrored = int(np.sum(image.sizes[1:-1] * image.sizes[2:]))
     return Bench(
         acc=np.zeros(n, sums), steady=np.zeros(n, sums), often=zeros(n), usual=zeros(n), more=zeros(n), less=zeros(n),
@@ -98,7 +118,7 @@ def run(
     """
     hw = image.hardware
     before = state.copy() if record else None
-    module = bound("phased", rule=image.rule, neuron=image.neuron)
+    module = bound(image.rule.SCHEDULE, rule=image.rule, neuron=image.neuron)
     m = build_machine(
         image, state.pointers, state.cycle, _room(image), max(capacity, 1 << 16) if record else 0
     )
@@ -107,20 +127,28 @@ def run(
     samples, outputs = len(batch.values), int(image.sizes[-1])
     counts, membranes = np.zeros((samples, outputs), np.int64), np.zeros((samples, outputs), np.int64)
     cycles = np.zeros(samples, np.int64)
-    activity, bench = new_activity(image.sizes, hw.steps, image.trains), _bench(image, state.weights)
+    results = (batch.learn, image.constants, counts, membranes, cycles)
     # Copies: a read-only array is another type to numba, and would be compiled for once more.
+    values, labels, rates = batch.values.copy(), batch.labels.copy(), batch.rates.copy()
     try:
-        module.run_batch(
-            m, activity, bench, state.weights, image.offsets, image.whole, image.drop, image.amplitude,
-            batch.values.copy(), batch.labels.copy(), state.seed, batch.first, batch.rates.copy(), batch.learn,
-            image.constants, counts, membranes, cycles,
-        )  # fmt: skip
+        if image.online:
+            tissue, table = _online_tissue(image, module), image.generators.table
+            module.run_batch(
+                m, tissue, state.random, table, state.weights, image.offsets, state.bias, image.noise, values, labels,
+                rates, *results,
+            )  # fmt: skip
+        else:
+            activity, bench = new_activity(image.sizes, hw.steps, image.trains), _bench(image, state.weights)
+            module.run_batch(
+                m, activity, bench, state.weights, image.offsets, image.whole, image.drop, image.amplitude, values,
+                labels, state.seed, batch.first, rates, *results,
+            )  # fmt: skip
     except CompileError as error:
         plugins = f"rule {image.rule.__name__} or neuron {image.neuron.__name__}"
         raise ConfigError(f"{plugins} does not compile: {_essence(str(error))}") from error
     logged = int(m.logged[0])
     if before is not None and logged > len(m.log):  # the log was too short: once more with a longer one
-        state.weights[:] = before.weights
+        state.weights[:], state.bias[:], state.random[:] = before.weights, before.bias, before.random
         return run(image, state, batch, record, general=general, capacity=logged)
     return _collect(m, image, state, batch.learn, counts, membranes, cycles, record)
 

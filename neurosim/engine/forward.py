@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from neurosim.image import Ints
 from neurosim.kernel import draw32, inner, stream_key
-from neurosim.neuron import accumulate, bernoulli
+from neurosim.neuron import accumulate, bernoulli, regular
 
 __all__ = [
-    "ACCUMULATE", "BERNOULLI", "ENCODE", "KEEP", "Activity", "add_rows", "encode", "new_activity", "silence",
+    "ACCUMULATE", "BERNOULLI", "ENCODE", "KEEP", "REGULAR", "Activity", "add_rows", "encode", "new_activity", "silence",
     "store_trains",
 ]  # fmt: skip
 
 KEEP, ENCODE = 1, 2  # numbers of the random streams
-ACCUMULATE, BERNOULLI, ACCUMULATE_FLOAT32 = range(3)  # network.ENCODERS
+ACCUMULATE, BERNOULLI, ACCUMULATE_FLOAT32, REGULAR = range(4)  # network.ENCODERS
 
 
 class Activity(NamedTuple):
@@ -98,11 +98,26 @@ def draw_trains(act: Activity, values: NDArray[np.uint8], count: int, hw: Any, s
 
 
 @inner
+def phase_trains(act: Activity, values: NDArray[np.uint8], count: int, hw: Any, seed: int, tick: int) -> None:
+    """Trains of input neurons that fire regularly from a random phase."""
+    key = stream_key(seed, ENCODE, tick, 0)
+    for k in range(count):
+        i = act.live[k]
+        level, train = np.int64(draw32(key, i) & np.uint32(255)), np.int64(0)
+        for t in range(hw.steps):
+            level, fired = regular.step(level, np.int64(values[i]))
+            train |= np.int64(fired) << t
+        act.train[i] = train
+
+
+@inner
 def encode(act: Activity, values: NDArray[np.uint8], hw: Any, seed: int, tick: int) -> None:
     """Spikes of the input neurons in slots 0..steps-1."""
     count = find_live(act, values)
     if hw.encoder == BERNOULLI:
         draw_trains(act, values, count, hw, seed, tick)
+    elif hw.encoder == REGULAR:
+        phase_trains(act, values, count, hw, seed, tick)
     else:
         for k in range(count):
             act.train[act.live[k]] = act.trains[values[act.live[k]]]

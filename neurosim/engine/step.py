@@ -5,7 +5,7 @@ import numpy as np
 from neurosim.engine.contract import step_cycles
 from neurosim.engine.flits import run_flits
 from neurosim.engine.forest import run_alone
-from neurosim.engine.forward import BERNOULLI, Activity
+from neurosim.engine.forward import BERNOULLI, REGULAR, Activity
 from neurosim.engine.layout import BY_KIND, CYCLE, DEADLOCK, EMISSIONS, LAST, OVERRUNS, PACKETS, PORTS, Machine
 from neurosim.engine.network import slot_of
 from neurosim.image import Ints
@@ -257,7 +257,7 @@ def forward_step(m: Machine, act: Activity, slot: int, learn: bool, drop: Ints) 
             counts[Op.NEURON_WRITE.value] += size
             if p == 0:
                 counts[Op.ENCODE.value] += size
-                if hw.encoder == BERNOULLI:
+                if hw.encoder == BERNOULLI or (hw.encoder == REGULAR and slot == 0):
                     counts[Op.RANDOM_BIT.value] += 8 * size
             else:
                 counts[Op.SOMA_UPDATE.value] += size

@@ -23,6 +23,7 @@ from neurosim.engine.reference.terminal import Terminal
 from neurosim.engine.reference.work import Work
 from neurosim.engine.step import add_emission, add_packet, begin_node, open_step
 from neurosim.errors import ConfigError, SimulationError
+from neurosim.generator import no_generators
 from neurosim.image import Hardware, Image, Ints, Kinds, Program, Slices
 from neurosim.kernel import kernel
 from neurosim.learning import Formats
@@ -92,7 +93,7 @@ def _bare_image(hw: Hardware, longest: int) -> Image:
     program = Program(none, none, none, none, none, none, 0)
     none_module, formats = ModuleType("none"), Formats(16, 0, 16, 8, 0, 16, 0, 8, False)
     return Image("bare network", hw, np.ones(1, np.int64), slices, ports, kinds, program, np.zeros(0, bool), none, none,
-                 none, none_module, none_module, (), formats, (0, 0))  # fmt: skip
+                 none, none_module, none_module, (), formats, (0, 0), no_generators(hw.cores), none)  # fmt: skip
 
 
 @kernel

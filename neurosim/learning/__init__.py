@@ -8,7 +8,8 @@ A rule is a module with
 - ``READOUT``: what the host takes for the answer: ``strict`` (the largest spike count, alone) or ``membrane``;
 - ``Settings``: frozen dataclass of hyper-parameters in real units;
 - ``Constants``: named tuple of integers, what the circuits hold in registers; among them ``weight_min`` and
-  ``weight_max``, between which every store of a weight saturates;
+  ``weight_max``, between which every store of a weight saturates; online rules also give ``one`` (a membrane of 1.0),
+  ``pipeline``, ``start_drawn``, ``warm`` and ``thinning`` (see ssnn_bp.py), and ``NEURON``, the neuron they learn with;
 - ``quantise(settings, formats) -> Constants``; ``rate(value, formats) -> int``: contents of the rate register;
 - ``spread(fan_in, last) -> float``: standard deviation of the initial weights of a layer;
 - ``card(formats, settings) -> Card``: the hardware that it needs;

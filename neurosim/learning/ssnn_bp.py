@@ -14,7 +14,7 @@ probability 1/2, 1/4, ... (the bit travels with the spike).
 """
 
 from dataclasses import dataclass
-from math import floor, sqrt
+from math import floor, log2, sqrt
 from typing import NamedTuple
 
 from neurosim.card import Access, Card, Formats, Word
@@ -56,6 +56,8 @@ class Constants(NamedTuple):
     fire: int  # an error from here on fires +1
     below: int  # an error below this fires -1
     charge: int  # what a fired symbol takes away: 1.0 in the format of the weights
+    pipeline: int  # 1: each layer hears the step before
+    start_drawn: int  # 1: the error starts at random
     start_shift: int  # a random byte, shifted left (right if negative), less `start_middle`: the start of the error
     start_middle: int
     gate: int
@@ -112,6 +114,8 @@ def quantise(settings: Settings, formats: Formats) -> Constants:
         fire=half if settings.dither else unit,
         below=-half if settings.dither else 1 - unit,
         charge=unit,
+        pipeline=int(settings.pipeline),
+        start_drawn=int(settings.dither),
         start_shift=fraction - 8,
         start_middle=half,
         gate=settings.gate,
@@ -123,13 +127,14 @@ def quantise(settings: Settings, formats: Formats) -> Constants:
     )
 
 
-def rate(halvings: float, formats: Formats) -> int:
-    """Halvings of the probability that a pre line teaches -> contents of the rate register (0 to 16).
+def rate(lr: float, formats: Formats) -> int:
+    """Probability that a spike teaches -> contents of the rate register, its halvings (0 to 16).
 
-    Raises ConfigError for anything else.
+    Raises ConfigError for anything but 1, 1/2, 1/4, ... 2^-16.
     """
-    if halvings != int(halvings) or not 0 <= halvings <= 16:
-        raise ConfigError(f"halvings: expected a whole number from 0 to 16, got {halvings:g}")
+    halvings = -log2(lr) if lr > 0 else -1.0
+    if halvings != floor(halvings) or not 0 <= halvings <= 16:
+        raise ConfigError(f"learning rate: expected a probability of 1, 1/2, 1/4, ... or 2^-16, got {lr:g}")
     return int(halvings)
 
 
@@ -187,7 +192,7 @@ def card(formats: Formats, settings: Settings) -> Card:
             Word("symbol", "neuron", 2, "positive, negative or no spike of this step"),
             Word("bias", "neuron", formats.weight_bits, "weight of a line that spikes in every step"),
             Word("count", "neuron", settings.steps.bit_length(), "wins of an output neuron"),
-            Word("heard", "axon", 4, "spike and teach bit of this step and of the last (flip-flops)"),
+            Word("heard", "axon register", 4, "spike and teach bit of this step and of the last (flip-flops)"),
         ),
         history_bits=0,
         random_bits=(

@@ -17,8 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "DATASET",
+    "ENCODER",
     "EPOCHS",
     "NETWORK",
+    "NEURON",
     "PRESETS",
     "RULE",
     "Settings",
@@ -31,6 +33,8 @@ RULE = "desire_bp"
 NETWORK = "784-512-10"
 DATASET = "embedded"
 EPOCHS = 10  # of the 10,000 embedded images: 100,000 presentations, about a minute
+ENCODER = "accumulate"
+NEURON = "lif"
 
 PRESETS = ("tuned", "paper", "graded")
 # Our extension of the rule: a desire is active sooner, and has a size.

@@ -14,7 +14,7 @@ from neurosim.engine.contract import step_cycles
 from neurosim.engine.layout import Placed
 from neurosim.engine.reference.book import Book
 from neurosim.engine.reference.cells import Cells
-from neurosim.engine.reference.packet import Flit
+from neurosim.engine.reference.packet import Flit, Packet
 from neurosim.engine.reference.router import Output, Router, connect
 from neurosim.engine.reference.terminal import Item, Sweep, Terminal
 from neurosim.engine.reference.work import Work
@@ -93,7 +93,7 @@ class Pupil(Chip):
     def sample(self, label: int) -> None:
         """All steps of one sample, in order."""
         cells, top = self.cells, len(self.image.sizes) - 1
-        self.host_step(0, label)
+        self.host_step((0,), label)
         for slot in range(self.hw.steps + 1):
             cells.swap()
             cells.slot = slot
@@ -101,7 +101,7 @@ class Pupil(Chip):
         if not cells.learn:
             self.step(Phase.IO, self.soma(self._readout, [s.core for s in cells.by_population[top]]))
             return
-        self.host_step(1, label)
+        self.host_step((1,), label)
         self.step(Phase.ERROR, self.soma(cells.output_desire, [s.core for s in cells.by_population[top]]))
         for q in range(top - 1, 0, -1):
             self.error_step(q)
@@ -132,16 +132,17 @@ class Pupil(Chip):
                     packet = cells.packet(self.image.program.readout_set, kinds.readout, j)
                     yield Item(self.hw.soma_cycles, packets=(packet,))
 
-    def host_step(self, group: int, label: int) -> None:
-        """The host sends pixel values (0), or label and learning rate (1)."""
+    def host_step(self, groups: tuple[int, ...], label: int) -> None:
+        """The host sends pixel values (group 0), label and learning rate (1)."""
         cells, program, kinds = self.cells, self.image.program, self.image.kinds
-        if group == 0:
+        packets: list[Packet] = []
+        if 0 in groups:
             rows = zip(
                 program.load_set, program.load_kind, program.load_first, program.load_size, strict=True
             )
-            packets = [cells.packet(int(t), int(k), int(first), int(size)) for t, k, first, size in rows]
-        else:
-            packets = [cells.packet(int(t), kinds.label, label) for t in program.label_set]
+            packets += [cells.packet(int(t), int(k), int(first), int(size)) for t, k, first, size in rows]
+        if 1 in groups:
+            packets += [cells.packet(int(t), kinds.label, label) for t in program.label_set]
             packets += [cells.packet(int(t), kinds.rate, cells.sent_rate) for t in program.rate_set]
         items = (Item(packet.flits * self.hw.host_flit_cycles, packets=(packet,)) for packet in packets)
         self.step(Phase.IO, {self.hw.cores: Sweep(Unit.HOST, items, delay=self.hw.host_latency)})

@@ -60,9 +60,9 @@ class Book:
             return node % hw.concentration == 0
         return unit != Unit.HOST
 
-    def count(self, node: int, op: Op, number: int = 1) -> None:
-        """Count `number` events at `node` in the present phase."""
-        self.counts[self.phase, node, op] += number
+    def count(self, node: int, op: Op, number: int = 1, phase: Phase | None = None) -> None:
+        """Count `number` events at `node` in `phase` (None: that of the present step)."""
+        self.counts[self.phase if phase is None else phase, node, op] += number
 
     def log(self, cycle: int, event: int, node: int, a: int, b: int, c: int) -> None:
         """Log an event at `cycle` of the step."""

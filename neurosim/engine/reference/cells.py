@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.engine.contract import bank_cycles, ceil_div
-from neurosim.engine.forward import ACCUMULATE, BERNOULLI
+from neurosim.engine.forward import ACCUMULATE, BERNOULLI, REGULAR
 from neurosim.engine.reference.book import Book
 from neurosim.engine.reference.packet import Packet
 from neurosim.engine.reference.terminal import Item
 from neurosim.image import Image, Ints, State
 from neurosim.kernel import draw32, stream_key
-from neurosim.neuron import accumulate, accumulate_float32, bernoulli
+from neurosim.neuron import accumulate, accumulate_float32, bernoulli, regular
 from neurosim.ops import Op
 
 __all__ = ["Cells", "Slice"]
@@ -146,6 +146,12 @@ class Cells:
         kind = self.image.hardware.encoder
         if kind == ACCUMULATE:
             self.membrane[0][j], fired = accumulate.step(int(self.membrane[0][j]), value)
+            return bool(fired)
+        if kind == REGULAR:
+            if slot == 0:
+                self.book.count(core, Op.RANDOM_BIT, 8)
+                self.membrane[0][j] = int(draw32(stream_key(self.seed, ENCODE, self.tick, 0), j)) & 255
+            self.membrane[0][j], fired = regular.step(int(self.membrane[0][j]), value)
             return bool(fired)
         if kind != BERNOULLI:
             return bool(accumulate_float32.step(int(self.image.trains[value]), slot))
