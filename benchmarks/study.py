@@ -81,7 +81,8 @@ CASES = (
         for chip in ("mesh16", "mesh64")
         for case in (
             Case(f"ssnn-mnist-{chip}", "", ssnn("mnist", 10, "halvings=4", chip=chip), 97.3, "97.9", True),
-            Case(f"ssnn-fashion-{chip}", "", ssnn("fashion", 4, "step_bits=11", "halvings=4", chip=chip), 85.5, "86.3 / 87.1", True),
+            Case(f"ssnn-fashion-{chip}", "",
+                 ssnn("fashion", 4, "step_bits=11", "halvings=4", chip=chip), 85.5, "86.3 / 87.1", True),
             Case(f"desire-mnist-{chip}", "as published",
                  desire("784-1000-10", "mnist", 10, chip=chip), 97.0, "97.4", True),
             Case(f"desire-fashion-{chip}", "as published",

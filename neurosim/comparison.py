@@ -258,7 +258,7 @@ def _told(entry: Mapping[Any, Any]) -> str:
         if np.isnan(entry["low"]):
             return str(entry["verdict"])
         return f"{entry['difference']:+.2f} ({entry['low']:+.2f} to {entry['high']:+.2f})"
-    band = f"x {entry['ratio']:.3g} ({entry['ratio_low']:.3g} to {entry['ratio_high']:.3g})"
+    band = f"x {entry['ratio']:.4g} ({entry['ratio_low']:.4g} to {entry['ratio_high']:.4g})"
     sure = {"below": "certainly below", "above": "certainly above", "equal": "equal"}
     share = f"below at {100 * entry['below']:.0f} % of prices"
     return f"{band}, {sure.get(entry['verdict'], share)}"

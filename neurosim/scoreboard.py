@@ -116,8 +116,9 @@ def _number(value: Any) -> str:
 
 
 @contextmanager
-def show_runs(stream: TextIO = sys.stderr) -> Iterator[Callable[[Event], None]]:
-    """Progress of a study on `stream`: a bar a running cell on a terminal, else a line now and then."""
+def show_runs(stream: TextIO | None = None) -> Iterator[Callable[[Event], None]]:
+    """Progress of a study on `stream` (stderr): a bar a running cell on a terminal, else a line now and then."""
+    stream = stream or sys.stderr
     if not stream.isatty():
         yield _line_writer(stream)
         return
