@@ -14,8 +14,9 @@ from neurosim.config import FILE as CONFIG
 from neurosim.config import Config, load_config
 from neurosim.engine.run import Run
 from neurosim.errors import ResultError
+from neurosim.probe import probe_table
 from neurosim.report import Report, curve_table, report
-from neurosim.session import Job, accuracy
+from neurosim.session import CRITERIA, Job, accuracy
 from neurosim.trace import load_run, save_arrays, save_run, write_file
 
 __all__ = ["SUMMARY", "draw", "read_summary", "reprice", "write"]
@@ -49,6 +50,8 @@ def write(folder: Path, job: Job, end: Checkpoint, costs: CostTable, *, plots: b
     for name, table in {**vars(found), "curve": curve}.items():
         if name in _TABLES:
             _write_table(folder / f"{name}.csv", table)
+    if len(end.probes.at):
+        _write_table(folder / "probes.csv", probe_table(end.probes, CRITERIA, config.chip, costs))
     _write_summary(folder, summary)
     if plots:
         draw(folder)
