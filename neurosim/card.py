@@ -76,6 +76,11 @@ class Card:
         return sum(word.bits for word in self.words if word.name == "symbol")
 
     @property
+    def factor_bits(self) -> int:
+        """Of the magnitude that goes with a symbol to a mirrored copy: a distance in spikes, at most all steps."""
+        return sum(word.bits for word in self.words if word.name == "count")
+
+    @property
     def axon_bits(self) -> int:
         """Per axon at the post core."""
         return self.bits("axon") + self.bits("axon register")

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 ENGINES = ("compiled", "reference")
+BACKWARD = ("transposed_read", "mirrored", "crossbar")  # core.BACKWARD, which is not imported for a quick --help
 ENCODERS = ("accumulate", "bernoulli", "accumulate_float32", "regular")
 # Options that say what a run is; `--resume RUN` takes them from the run directory.
 _WHAT = (
@@ -253,11 +255,14 @@ def _placed(
 @click.option(
     "--samples", type=_COUNT, default=2, show_default=True, help="Samples, each trained and tested."
 )
+@click.option(
+    "--backward", type=click.Choice((*BACKWARD, "all")), help="How errors read the weights.  [default: the chip's]"
+)
 @_options(_seed, _set)
 @click.pass_context
 def verify(
     ctx: click.Context, /, chips: tuple[str, ...], network: str | None, rule: str | None, encoder: str | None,
-    neuron: str | None, samples: int, seed: int, overrides: tuple[str, ...], **data: Any,
+    neuron: str | None, samples: int, backward: str | None, seed: int, overrides: tuple[str, ...], **data: Any,
 ) -> None:  # fmt: skip
     """Run both engines on the same samples and compare everything: IDENTICAL, or the first difference.
 
@@ -270,16 +275,19 @@ def verify(
 
     differs = False
     dataset = find_dataset(data["dataset"], data["data_dir"])
+    ways = BACKWARD if backward == "all" else (backward,)
     jobs = [(chip, name) for chip in chips or _learners() for name in ([rule] if rule else _circuits(chip))]
-    for chip, name in jobs:
+    for (chip, name), way in product(jobs, ways):
         sizes = network or fitting_network(chip)
         require_fit(parse_sizes(sizes), dataset)
-        image, _, _, training = _placed(chip, name, overrides, sizes, encoder, neuron)
+        chosen = (f"chip.core.learning.backward={way}",) if way else ()
+        image, _, _, training = _placed(chip, name, (*overrides, *chosen), sizes, encoder, neuron)
         batches = trial_batches(dataset, image, samples, training.learning_rate)
         found = [first_difference(image, image.new_state(seed), batch) for batch in batches]
         differences = [str(difference) for difference in found if difference is not None]
         shown = differences[0] if differences else "IDENTICAL"
-        click.echo(f"{image.name}, {name}, {len(batches[0].labels)} samples: {shown}")
+        path = f", {way}" if way else ""
+        click.echo(f"{image.name}, {name}{path}, {len(batches[0].labels)} samples: {shown}")
         differs = differs or bool(differences)
     ctx.exit(1 if differs else 0)
 

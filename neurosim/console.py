@@ -131,7 +131,10 @@ def _community(summary: Mapping[str, Any]) -> Text:
 
 
 def occupancy_table(title: str, rows: Iterable[Occupancy]) -> Table:
-    """Used and offered of every resource, one line a core; empty cores are counted in the last line."""
+    """Used and offered of every resource, one line a core; empty cores are counted in the last line.
+
+    A second line says how much of it the mirrored copies take.
+    """
     table = _table(title)
     table.add_column("core", justify="right")
     table.add_column("holds")
@@ -143,8 +146,8 @@ def occupancy_table(title: str, rows: Iterable[Occupancy]) -> Table:
             empty += 1
             continue
         cells = [
-            f"{used:,} / {offered:,} ({100 * used / offered:.0f} %)"
-            for used, offered in zip(row.used, row.offered, strict=True)
+            f"{used:,} / {offered:,} ({100 * used / offered:.0f} %)" + (f"\n{extra:,} for copies" if extra else "")
+            for used, offered, extra in zip(row.used, row.offered, row.extra, strict=True)
         ]
         table.add_row(str(row.core), "\n".join(row.parts), *cells)
     if empty:

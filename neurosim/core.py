@@ -1,12 +1,13 @@
 """One pipelined core of a chip: its units, its memories, and what must agree between them."""
 
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self, get_args
 
 from pydantic import Field, model_validator
 
 from neurosim.section import Natural, Positive, Section, require
 
 __all__ = [
+    "BACKWARD",
     "Accumulator",
     "Axon",
     "Core",
@@ -18,6 +19,10 @@ __all__ = [
     "Sparse",
     "Synapse",
 ]
+
+# How errors read weights against the direction in which they are stored (docs/decisions/0004, 0013 and 0014).
+Backward = Literal["transposed_read", "mirrored", "crossbar"]
+BACKWARD: tuple[str, ...] = get_args(Backward)
 
 
 class Memory(NamedTuple):
@@ -142,7 +147,7 @@ class Learning(Section):
     """The on-core learning circuit. `circuits` names the rules it implements; none: an inference core."""
 
     circuits: tuple[str, ...] = Field(strict=False)
-    backward: Literal["transposed_read"]
+    backward: Backward
     lanes: Positive
     history_bits: Annotated[int, Field(ge=1, le=62)]
     slots_per_cycle: Positive
@@ -187,6 +192,11 @@ class Core(Section):
     neuron: Neuron
     packetiser: Packetiser
     learning: Learning
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether the cores of pre neurons keep copies of the weights back to them."""
+        return bool(self.learning.circuits) and self.learning.backward == "mirrored"
 
     def memories(self) -> dict[str, Memory]:
         """Geometry of every memory by the name that `neurosim.ops` gives it."""

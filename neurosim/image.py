@@ -58,6 +58,7 @@ class Hardware(NamedTuple):
     leak_shift: int
     encoder: int  # number in network.ENCODERS
     random_bits: int  # per written weight, 0 with rounding to nearest
+    backward: int  # number in core.BACKWARD
 
     @property
     def routers(self) -> int:
@@ -87,6 +88,7 @@ class Slices(NamedTuple):
     core_ptr: Ints  # int64[cores + 1] into `order`
     set_ptr: Ints  # int64[slices + 1] into `sets`
     sets: Ints  # destination sets that a spike of the slice is sent to, one packet each
+    back_ptr: Ints  # int64[slices + 1] into `sets`: those of its errors, if the cores behind keep mirrored copies
 
 
 class Kinds(NamedTuple):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from neurosim.chip import Chip
 
-__all__ = ["RESOURCES", "Demand", "capacity", "slice_demand"]
+__all__ = ["EMPTY", "RESOURCES", "Demand", "capacity", "copy_demand", "slice_demand"]
 
 RESOURCES = ("neurons", "synapse words", "axons", "routes")
 
@@ -39,8 +39,15 @@ def slice_demand(chip: Chip, neurons: int, fan_in: int, destinations: int) -> De
     """What a slice of `neurons` neurons with `fan_in` axons and `destinations` spike destinations occupies.
 
     A synapse row starts at a word boundary. The route table has one word per neuron and packet that a spike of
-    it takes, and one for the way back of the errors.
+    it takes, and one for the way back of the errors (none where that has packets of its own, see `copy_demand`).
     """
-    per_word = chip.core.synapse.word_bits // chip.core.synapse.weight_bits
-    words = fan_in * -(-neurons // per_word)
-    return Demand((neurons, words, fan_in, neurons * destinations + (1 if fan_in else 0)))
+    words = fan_in * -(-neurons // chip.core.synapse.weights_per_word)
+    way_back = 1 if fan_in and not chip.core.mirrors else 0
+    return Demand((neurons, words, fan_in, neurons * destinations + way_back))
+
+
+def copy_demand(chip: Chip, neurons: int, rows: int, destinations: int) -> Demand:
+    """What mirrored copies take besides: `rows` rows back to the neurons of a slice, each with its axon entry, and
+    one route word per neuron and packet that its desire takes to the copies behind.
+    """
+    return Demand((0, rows * -(-neurons // chip.core.synapse.weights_per_word), rows, neurons * destinations))

@@ -92,6 +92,7 @@ class Op(IntEnum):
     SCALE = 27
     VERTICAL_FLIT = 28
     SPARSE_ADD = 29
+    COLUMN_READ = 30
 
 
 class OpInfo(NamedTuple):
@@ -134,6 +135,7 @@ _INFO: dict[Op, OpInfo] = {
     Op.LINK_FLIT: OpInfo("link", None, None, "one flit over one link to the east or west"),
     Op.VERTICAL_FLIT: OpInfo("link", None, None, "one flit over one link to the north or south"),
     Op.SPARSE_ADD: OpInfo("synapse", None, None, "one weight added to the accumulator that its index names"),
+    Op.COLUMN_READ: OpInfo("learning", "synapse", "read", "one word of synapse memory across rows (crossbar)"),
 }
 
 OPS: tuple[str, ...] = tuple(op.name.lower() for op in Op)

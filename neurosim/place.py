@@ -11,9 +11,10 @@ from neurosim.errors import ConfigError, PlacementError
 from neurosim.generator import generators, no_generators
 from neurosim.image import Image
 from neurosim.learning import Formats
+from neurosim.locality import constants_of
 from neurosim.network import ENCODERS, Network
 from neurosim.neuron import COMPOSITE, SPIKING, accumulate_float32, load_neuron
-from neurosim.occupancy import EMPTY, RESOURCES, Demand, capacity, slice_demand
+from neurosim.occupancy import EMPTY, RESOURCES, Demand, capacity, copy_demand, slice_demand
 from neurosim.tables import Part, hardware, kinds, program, routes, slice_table
 
 __all__ = ["Occupancy", "formats", "occupancy", "partition", "place"]
@@ -23,12 +24,13 @@ MOST_STEPS = 4096  # of a sample, with an online rule
 
 @dataclass(frozen=True)
 class Occupancy:
-    """One core: which neurons lie on it, and used / offered of each resource."""
+    """One core: which neurons lie on it, and used / offered of each resource; `extra`: used by mirrored copies."""
 
     core: int
     parts: tuple[str, ...]
     used: tuple[int, ...]
     offered: tuple[int, ...]
+    extra: tuple[int, ...]
 
 
 def formats(chip: Chip) -> Formats:
@@ -73,9 +75,18 @@ def snake(chip: Chip) -> list[int]:
     return [router * each + k for router in routers for k in range(each)]
 
 
-def _demands(network: Network, chip: Chip, p: int, neurons: int, packets: int = 1) -> Demand:
+def _demands(network: Network, chip: Chip, p: int, neurons: int, packets: int = 1, back: int = 1) -> Demand:
     # Before placement the packets of a spike are not known; the tables refuse an overflow later.
-    return slice_demand(chip, neurons, network.sizes[p - 1] if p > 0 else 0, packets)
+    own = slice_demand(chip, neurons, network.sizes[p - 1] if p > 0 else 0, packets)
+    return own + _copies(network, chip, p, neurons, back)
+
+
+def _copies(network: Network, chip: Chip, p: int, neurons: int, back: int = 1) -> Demand:
+    """What mirrored copies take: rows back to all hidden neurons; `back` packets for a desire, but of the first."""
+    if not chip.core.mirrors:
+        return EMPTY
+    rows = network.sizes[p + 1] if 0 < p < len(network.sizes) - 1 else 0
+    return copy_demand(chip, neurons, rows, back if p > 1 else 0)
 
 
 def _packets(parts: list[Part], part: Part, chip: Chip) -> int:
@@ -203,6 +214,12 @@ def _prove_ranges(network: Network, chip: Chip, rule_limit: int, threshold: int,
                 f"error sums: {post.size} weights back to '{pre.name}' can sum to {need} bits, "
                 f"core.learning.error_bits is {core.learning.error_bits}"
             )
+        if projection.pre > 0 and core.mirrors and need > core.accumulator.bits:
+            problems.append(
+                f"error sums: {post.size} weights back to '{pre.name}' can sum to {need} bits, and mirrored copies sum "
+                f"in the accumulators: core.accumulator.bits is {core.accumulator.bits} (give them more, or "
+                "take another core.learning.backward)"
+            )
     if problems:
         raise PlacementError("\n".join(problems))
 
@@ -216,8 +233,6 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
         problems.append(
             f"rule '{name}' needs its circuit on the core; core.learning.circuits has: {circuits}"
         )
-    if card.backward_path and core.learning.backward not in ("transposed_read",) and rule.SCHEDULE == "online":
-        problems.append(f"core.learning.backward: {core.learning.backward} is not built for online rules yet")
     if card.history_bits > core.learning.history_bits:
         problems.append(
             f"spike history: the rule stores {card.history_bits} slots, "
@@ -228,10 +243,11 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
         have = core.neuron.word_bits
         problems.append(f"neuron word: {need} bits of state, core.neuron.word_bits is {have}")
     row = (core.synapse.words - 1).bit_length() + (core.neuron.entries - 1).bit_length()  # address, length
-    need = row + card.bits("axon")
+    need = row + card.bits("axon") + (card.symbol_bits if core.mirrors and not card.online_in_time else 0)
     if need > core.axon.entry_bits:
+        kept = ", history and the symbol of a mirrored row" if core.mirrors else " and history"
         problems.append(
-            f"axon entry: row address, row length and history take {need} bits, "
+            f"axon entry: row address, row length{kept} take {need} bits, "
             f"core.axon.entry_bits is {core.axon.entry_bits}"
         )
     if problems:
@@ -312,7 +328,7 @@ def place(
     """
     settings = rule.Settings() if settings is None else settings
     form, online = formats(chip), rule.SCHEDULE == "online"
-    constants = rule.quantise(settings, form)
+    constants = constants_of(rule, settings, form)
     card = rule.card(form, settings)
     neuron = _fitting_neuron(network, rule)
     sizes = np.array(network.sizes, np.int64)
@@ -322,6 +338,9 @@ def place(
     _check_steps(chip, settings.steps, online, drop)
     if learning:
         _check_learning(chip, rule, settings)
+    else:  # no copies of weights that nobody learns
+        circuits = chip.core.learning.model_copy(update={"circuits": ()})
+        chip = chip.model_copy(update={"core": chip.core.model_copy(update={"learning": circuits})})
     low, high = int(constants.weight_min), int(constants.weight_max)
     threshold = constants.one if online else round(settings.threshold * 2**form.weight_fraction_bits)
     _prove_ranges(network, chip, max(-low, high), threshold, 1 if online else settings.steps)
@@ -332,13 +351,13 @@ def place(
         raise ConfigError("random: xorshift is one generator for the whole chip: it needs an online rule without "
                           "pipeline, and populations that lie on one core each")  # fmt: skip
     slices = slice_table(network, chip, parts, form)
-    ports, slices = routes(network, chip, slices)
+    ports, slices = routes(network, chip, slices, card)
     if len(ports) > 2**chip.noc.header_bits:
         raise PlacementError(
             f"destinations: {len(ports)} nodes and multicast sets, noc.header_bits = {chip.noc.header_bits} can "
             f"name {2**chip.noc.header_bits}"
         )
-    kind_table = kinds(network, chip, slices, card.symbol_bits, counter, online)
+    kind_table = kinds(network, chip, slices, card, counter, online)
     leak, encoder = settings.filter_shift if online else settings.leak_shift, network.populations[0].neuron
     used = sorted({part.core for part in parts})
     return Image(
@@ -368,10 +387,12 @@ def occupancy(network: Network, chip: Chip) -> list[Occupancy]:
     parts = partition(network, chip)
     rows = []
     for core in range(chip.cores):
-        used, names = EMPTY, []
+        used, extra, names = EMPTY, EMPTY, []
         for part in (part for part in parts if part.core == core):
-            used = used + _demands(network, chip, part.population, part.size, _packets(parts, part, chip))
+            back = sum(other.population == part.population - 1 for other in parts)
+            used = used + _demands(network, chip, part.population, part.size, _packets(parts, part, chip), back)
+            extra = extra + _copies(network, chip, part.population, part.size, back)
             name = network.populations[part.population].name
             names.append(f"{name}[{part.first}:{part.first + part.size}]")
-        rows.append(Occupancy(core, tuple(names), used.amounts, capacity(chip).amounts))
+        rows.append(Occupancy(core, tuple(names), used.amounts, capacity(chip).amounts, extra.amounts))
     return rows

@@ -6,15 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.chip import Chip
+from neurosim.core import BACKWARD
 from neurosim.engine.contract import ceil_div, row_cycles
 from neurosim.errors import PlacementError
 from neurosim.image import Hardware, Ints, Kinds, Program, Slices
-from neurosim.learning import Formats
+from neurosim.learning import Card, Formats
 from neurosim.network import Network
 from neurosim.ops import Op, Phase
 from neurosim.ways import Ways
 
-__all__ = ["Part", "hardware", "kinds", "program", "routes", "slice_table", "timing"]
+__all__ = ["Part", "copy_bits", "hardware", "kinds", "program", "routes", "slice_table", "timing"]
 
 
 class Part(NamedTuple):
@@ -73,6 +74,7 @@ def timing(chip: Chip, routers: int) -> Hardware:
         leak_shift=0,
         encoder=0,
         random_bits=core.learning.random_bits if stochastic else 0,
+        backward=BACKWARD.index(core.learning.backward),
     )
 
 
@@ -98,12 +100,14 @@ def slice_table(network: Network, chip: Chip, parts: list[Part], form: Formats) 
         core_ptr=np.searchsorted(np.sort(cores), np.arange(chip.cores + 1)).astype(np.int64),
         set_ptr=np.zeros(len(parts) + 1, np.int64),
         sets=np.zeros(0, np.int64),
+        back_ptr=np.zeros(len(parts) + 1, np.int64),
     )
 
 
-def routes(network: Network, chip: Chip, slices: Slices) -> tuple[NDArray[np.uint8], Slices]:
+def routes(network: Network, chip: Chip, slices: Slices, card: Card) -> tuple[NDArray[np.uint8], Slices]:
     """Destination sets of all slices: one unicast set per post core, or one multicast set.
 
+    Where cores keep mirrored copies, desires have sets of their own: multicast only if such a packet is one flit.
     Raises PlacementError if a way crosses a dead link or a route table overflows.
     """
     ways = Ways(chip)
@@ -116,22 +120,37 @@ def routes(network: Network, chip: Chip, slices: Slices) -> tuple[NDArray[np.uin
         ways.mark(way, chip.cores, core)
     for core in slice_cores(slices, top):  # read-out
         ways.mark(way, core, chip.cores)
-    for s, core in enumerate(slices.core):
-        p = int(slices.population[s])
-        targets = slice_cores(slices, p + 1) if p < top else []
+
+    def send(core: int, targets: list[int], multicast: bool) -> None:
         tree = np.zeros((1, chip.noc.routers), np.uint8)
         for target in targets:
-            ways.mark(tree[0], int(core), target)
-            if p > 0:  # the way back of the error, which ends at the first hidden layer
-                ways.mark(np.zeros_like(way), target, int(core))
-        if chip.noc.multicast and len(targets) > 1:
+            ways.mark(tree[0], core, target)
+        if multicast and len(targets) > 1:
             sets.append(sum(len(block) for block in rows))
             rows.append(tree)
         else:
             sets.extend(targets)
+
+    for s, core in enumerate(slices.core):
+        p = int(slices.population[s])
+        send(int(core), slice_cores(slices, p + 1) if p < top else [], chip.noc.multicast)
         set_ptr.append(len(sets))
-    _check_routes(chip, slices, set_ptr)
-    return np.concatenate(rows), slices._replace(set_ptr=_ints(set_ptr), sets=_ints(sets))
+        for target in slice_cores(slices, p - 1) if p > 1 else []:  # errors end at the first hidden layer
+            ways.mark(np.zeros_like(way), int(core), target)
+    back_ptr = [len(sets)]
+    together = chip.noc.multicast and _flits(chip, copy_bits(chip, card)) == 1
+    for core, p in zip(slices.core, slices.population, strict=True):
+        if chip.core.mirrors and p > 1:
+            send(int(core), slice_cores(slices, int(p) - 1), together)
+        back_ptr.append(len(sets))
+    slices = slices._replace(set_ptr=_ints(set_ptr), sets=_ints(sets), back_ptr=_ints(back_ptr))
+    _check_routes(chip, slices)
+    return np.concatenate(rows), slices
+
+
+def copy_bits(chip: Chip, card: Card) -> int:
+    """What a desire carries to a mirrored copy: the axon number of its row, symbol, magnitude and spike train."""
+    return (chip.core.axon.entries - 1).bit_length() + card.symbol_bits + card.factor_bits + card.history_bits
 
 
 def slice_cores(slices: Slices, p: int) -> list[int]:
@@ -139,11 +158,13 @@ def slice_cores(slices: Slices, p: int) -> list[int]:
     return [int(core) for core in slices.core[slices.population == p]]
 
 
-def _check_routes(chip: Chip, slices: Slices, set_ptr: list[int]) -> None:
+def _check_routes(chip: Chip, slices: Slices) -> None:
+    packets = np.diff(slices.set_ptr) + np.diff(slices.back_ptr)
+    way_back = 0 if chip.core.mirrors else 1  # of all error packets of a slice
     for core in range(chip.cores):
         mine = [s for s in range(len(slices.core)) if slices.core[s] == core]
         need = sum(
-            int(slices.size[s]) * (set_ptr[s + 1] - set_ptr[s]) + (1 if slices.population[s] else 0) for s in mine
+            int(slices.size[s]) * int(packets[s]) + (way_back if slices.population[s] else 0) for s in mine
         )
         if need > chip.core.packetiser.route_entries:
             raise PlacementError(
@@ -156,10 +177,10 @@ def _flits(chip: Chip, payload_bits: int) -> int:
     return int(ceil_div(chip.noc.header_bits + payload_bits, chip.noc.link.width_bits))
 
 
-def kinds(network: Network, chip: Chip, slices: Slices, symbol_bits: int, count_bits: int, online: bool) -> Kinds:
+def kinds(network: Network, chip: Chip, slices: Slices, card: Card, count_bits: int, online: bool) -> Kinds:
     """The packet kinds: flits, phase, service cycles and accesses at every node that may receive them.
 
-    symbol_bits: of an error symbol, from the rule's card.  count_bits: of what an output neuron counted.
+    count_bits: of what an output neuron counted.
     """
     core, nodes, projections = chip.core, chip.cores + 1, len(network.projections)
     neuron_address = (core.neuron.entries - 1).bit_length()
@@ -181,10 +202,12 @@ def kinds(network: Network, chip: Chip, slices: Slices, symbol_bits: int, count_
     for q in range(projections):
         # Online, a bit that says whether the spike may teach travels with it, and a flip-flop notes it.
         _forward_kind(table, q, chip, slices, axon_address + online, Op.REGISTER_WRITE if online else Op.AXON_WRITE)
-        if online:
+        if core.mirrors:
+            _copy_kind(table, q, projections + q, chip, slices, card, online)
+        elif online:
             _sum_kind(table, q, projections, chip, slices, neuron_address)
         else:
-            _error_kind(table, q, projections, chip, slices, neuron_address, symbol_bits)
+            _error_kind(table, q, projections, chip, slices, neuron_address + card.symbol_bits)
     for kind, bits in ((table.label, 16), (table.rate, 32)):
         table.flits[kind] = _flits(chip, bits)
         table.ops[kind, :-1, Op.REGISTER_WRITE] = 1
@@ -221,18 +244,39 @@ def _forward_kind(table: Kinds, q: int, chip: Chip, slices: Slices, payload: int
         table.learn_ops[q, node, note] = 1
 
 
-def _error_kind(table: Kinds, q: int, projections: int, chip: Chip, slices: Slices, address: int, symbol_bits: int
-                ) -> None:  # fmt: skip
+def _error_kind(table: Kinds, q: int, projections: int, chip: Chip, slices: Slices, desire_bits: int) -> None:
     """A desire if the layer above lies on one core, a partial sum otherwise."""
     kind = projections + q
     whole = int(np.sum(slices.population == q + 1)) == 1
-    table.flits[kind] = _flits(chip, address + (symbol_bits if whole else chip.core.learning.error_bits))
+    address = (chip.core.neuron.entries - 1).bit_length()
+    table.flits[kind] = _flits(chip, desire_bits if whole else address + chip.core.learning.error_bits)
     table.phase[kind] = Phase.ERROR
     for node in slice_cores(slices, q):
         table.axon[kind, node] = 2  # read, then write of the neuron word
         ops = table.ops[kind, node]
         ops[Op.NEURON_READ] = ops[Op.NEURON_WRITE] = 1
         ops[Op.ERROR_ADD] = 0 if whole else 1
+
+
+def _copy_kind(table: Kinds, q: int, kind: int, chip: Chip, slices: Slices, card: Card, online: bool) -> None:
+    """An error symbol for the mirrored copies at population q: a row in the synapse unit.
+
+    Phased: times a factor, in learning lanes; symbol and spike train are kept in the axon word until the update.
+    Online: added as it is, and moved by a step where a neuron's own spike teaches; every word is written back at once.
+    """
+    core, unit = chip.core, chip.core.synapse
+    table.flits[kind] = _flits(chip, copy_bits(chip, card))
+    table.phase[kind] = Phase.ERROR
+    for s in np.flatnonzero(slices.population == q):
+        node, size = int(slices.core[s]), int(slices.size[s])
+        words = -(-size // unit.weights_per_word)
+        table.axon[kind, node] = core.axon.lookup_cycles
+        uses = 2 if online else 1  # of a port by each word
+        table.synapse[kind, node] = row_cycles(uses * words, size, unit.banks, unit.ports, core.learning.lanes, 1)
+        ops = table.ops[kind, node]
+        ops[Op.AXON_READ], ops[Op.AXON_WRITE] = 1, 0 if online else 1
+        ops[Op.SYNAPSE_READ], ops[Op.SYNAPSE_WRITE] = words, words if online else 0
+        ops[Op.ERROR_MAC] = ops[Op.ACCUMULATOR_READ] = ops[Op.ACCUMULATOR_WRITE] = size
 
 
 def _sum_kind(table: Kinds, q: int, projections: int, chip: Chip, slices: Slices, address: int) -> None:

@@ -112,6 +112,7 @@ def _slices(connectome: Connectome, chip: Chip, core: NDArray[np.int32]) -> Slic
         core_ptr=np.searchsorted(np.sort(homes), np.arange(chip.cores + 1)).astype(np.int64),
         set_ptr=np.zeros(len(begins) + 1, np.int64),
         sets=none,
+        back_ptr=np.zeros(len(begins) + 1, np.int64),
     )
 
 

@@ -13,9 +13,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from neurosim import cli
 from neurosim.cli import main
+from neurosim.core import BACKWARD
+from neurosim.image import Image, State
 from neurosim.replay import Verdict
 from neurosim.results import read_summary
+from neurosim.stimulus import Batch
 from neurosim.workloads import desire_mnist
 
 TINY = ["run", "--chip", "tiny", "--network", "784-16-10", "--train", "60", "--test", "40", "--epochs", "2"]
@@ -217,6 +221,23 @@ def test_verify_says_identical_or_where_not(monkeypatch: pytest.MonkeyPatch) -> 
     differs = invoke("verify", "tiny")
     assert (differs.exit_code, differs.stdout) == (1, f"784-16-10 on tiny, 2 samples: {found[1]}\n")
     assert invoke("verify", "tiny", "--network", "16-4").exit_code == 2
+
+
+def test_verify_takes_the_backward_path_or_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def note(image: Image, state: State, batch: Batch) -> None:
+        seen.append(image.hardware.backward)
+
+    monkeypatch.setattr("neurosim.engine.verify.verify", note)
+    result = invoke("verify", "tiny", "--rule", "desire_bp", "--backward", "all", "--samples", "3")
+    lines = [f"784-16-10 on tiny, desire_bp, {way}, 3 samples: IDENTICAL" for way in BACKWARD]
+    assert result.stdout.splitlines() == lines
+    assert seen == [0, 0, 1, 1, 2, 2]
+    invoke("verify", "tiny", "--rule", "desire_bp", "--backward", "crossbar")
+    assert seen[6:] == [2, 2]
+    assert invoke("verify", "tiny", "--backward", "sideways").exit_code == 2
+    assert cli.BACKWARD == BACKWARD
 
 
 def test_verify_names_the_shipped_chips_that_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:

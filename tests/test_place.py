@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neurosim.card import Word
 from neurosim.chip import Chip, load_chip
 from neurosim.errors import ConfigError, PlacementError
 from neurosim.image import Image
@@ -133,6 +134,51 @@ def test_cores_are_filled_to_the_brim_if_whole_populations_cannot_share_them() -
     rows = occupancy(mlp((784, 16, 10)), load_chip("tiny", ["core.neuron.entries=790"]))
     assert rows[0].parts == ("input[0:784]", "hidden1[0:6]")
     assert rows[1].parts == ("hidden1[6:16]", "output[0:10]")
+
+
+def test_mirrored_copies_take_words_axons_and_routes() -> None:
+    """784-256-300-10: the hidden layers keep rows back from 300 and from 10 neurons."""
+    network = mlp((784, 256, 300, 10))
+    plain = occupancy(network, load_chip("mesh16"))
+    rows = occupancy(network, load_chip("mesh16", ["core.learning.backward=mirrored"]))
+    assert [row.core for row in rows if row.parts] == [0, 4, 8, 12]
+    expected = {4: (0, 300 * 64, 300, 0), 8: (0, 10 * 75, 10, 300), 12: (0, 0, 0, 10)}
+    for one, other in zip(plain, rows, strict=True):
+        assert other.extra == expected.get(other.core, (0, 0, 0, 0)) and one.extra == (0, 0, 0, 0)
+        way_back = (0, 0, 0, 1 if other.core in expected else 0)  # the one route word of errors without packets
+        assert np.subtract(other.used, other.extra).tolist() == np.subtract(one.used, way_back).tolist()
+
+
+def test_copies_need_room_and_accumulators_as_wide_as_error_sums() -> None:
+    mirrored, sizes = "core.learning.backward=mirrored", (784, 512, 600, 10)
+    with pytest.raises(PlacementError, match="29 bits, and mirrored copies sum in the accumulators.*bits is 28"):
+        put(sizes, "mesh16", mirrored)
+    put(sizes, "mesh16", mirrored, "core.accumulator.bits=29")
+    room = "core.synapse.capacity_kib=804"  # 128 words for each of 784 rows, and of 20 copies: 102,912
+    cores = [len(put((784, 512, outputs), "mesh16", mirrored, room).slices.core) for outputs in (20, 21)]
+    assert cores == [3, 4]  # one output more, and the hidden layer needs a second core
+
+
+def test_an_axon_word_holds_the_symbol_of_a_mirrored_row() -> None:
+    """Row address 17, length 10, history 20; two bits more for a desire, four for one with a size."""
+    put(DEFAULT, "mesh16", "core.axon.entry_bits=47")
+    mirrored = "core.learning.backward=mirrored"
+    put(DEFAULT, "mesh16", "core.axon.entry_bits=49", mirrored)
+    with pytest.raises(PlacementError, match="history and the symbol of a mirrored row take 49 bits"):
+        put(DEFAULT, "mesh16", "core.axon.entry_bits=48", mirrored)
+    graded = desire_bp.Settings(graded=True)
+    with pytest.raises(PlacementError, match="take 51 bits"):
+        put(DEFAULT, "mesh16", "core.axon.entry_bits=50", mirrored, settings=graded)
+
+
+def test_inference_keeps_no_copies() -> None:
+    mirrored = ("core.learning.backward=mirrored", "core.accumulator.bits=24")  # too narrow for error sums
+    sizes = (30, 40, 600)
+    image = put(sizes, "mesh16", *mirrored[:1], learning=False)
+    assert image.slices.back_ptr.tolist() == [len(image.slices.sets)] * 4
+    with pytest.raises(PlacementError, match="mirrored copies sum"):
+        put(sizes, "mesh16", *mirrored)
+    put(sizes, "mesh16", *mirrored, learning=False)
 
 
 # ---- what does not fit ------------------------------------------------------------------------------------
@@ -284,8 +330,8 @@ def test_the_history_must_hold_the_sample() -> None:
 def test_the_words_must_hold_what_the_card_says() -> None:
     greedy = ModuleType("desire_bp")
     greedy.__dict__.update({k: v for k, v in vars(desire_bp).items() if not k.startswith("__")})
-    card = desire_bp.card
-    greedy.card = lambda f, s: replace(card(f, s), neuron_bits=105, axon_bits=42)  # type: ignore[attr-defined]
+    card, much = desire_bp.card, (Word("state", "neuron", 105, ""), Word("history", "axon", 42, ""))
+    greedy.card = lambda f, s: replace(card(f, s), words=much)  # type: ignore[attr-defined]
     with pytest.raises(PlacementError) as caught:
         place(mlp((16, 12, 4)), load_chip("tiny"), greedy)
     assert str(caught.value).splitlines() == [

@@ -11,7 +11,7 @@ from neurosim.complaint import Complaints, Path, did_you_mean
 from neurosim.ops import FLIT_OPS, LINK_OPS, OPS, Op, describe
 from neurosim.section import Quality, Section, require
 
-__all__ = ["Band", "Cost", "CostTable", "Power", "Sram", "SramLaw", "Static", "load_costs"]
+__all__ = ["Band", "Cost", "CostTable", "Power", "Sram", "SramLaw", "Static", "Transposable", "load_costs"]
 
 Band = tuple[float, float, float]  # low, mid, high
 Energy = Annotated[float, Field(ge=0, le=1e9)]
@@ -85,6 +85,40 @@ class Sram(Section):
     write: SramLaw
 
 
+class Ratio(Section):
+    """How many times as much as a memory that reads rows only."""
+
+    low: Factor
+    mid: Factor
+    high: Factor
+
+    @model_validator(mode="after")
+    def _band_is_ordered(self) -> Self:
+        low, mid, high = self.band
+        require(
+            (low <= mid, ("low",), f"expected at most mid = {mid:g}, got {low:g}"),
+            (high >= mid, ("high",), f"expected at least mid = {mid:g}, got {high:g}"),
+        )
+        return self
+
+    @property
+    def band(self) -> Band:
+        """Low, mid and high."""
+        return self.low, self.mid, self.high
+
+
+class Transposable(Section):
+    """A memory that reads columns as well as rows: `crossbar`. Its cells are larger, its lines longer.
+
+    access: energy of any access that the law under `sram` prices.  static: power of the cells.
+    """
+
+    access: Ratio
+    static: Ratio
+    source: str
+    quality: Quality
+
+
 class Power(Section):
     """Static power of one thing in microwatts."""
 
@@ -121,7 +155,7 @@ class CostTable(Section):
     """Prices of every op of `neurosim.ops`, and static power.
 
     ops: pJ per event. per_bit: pJ per bit of a flit. per_bit_mm: pJ per bit of a flit and mm of link.
-    A memory op without an entry under `ops` is priced by the law under `sram`.
+    A memory op without an entry under `ops` is priced by the law under `sram`; transposable: what a crossbar changes.
     """
 
     name: str
@@ -131,6 +165,7 @@ class CostTable(Section):
     node_nm: Annotated[float, Field(gt=0, le=1e4)]
     vdd_v: Annotated[float, Field(gt=0, le=100)] | None = None
     sram: Sram | None = None
+    transposable: Transposable | None = None
     ops: dict[str, Cost]
     per_bit: dict[str, Cost] = Field(default_factory=dict)
     per_bit_mm: dict[str, Cost] = Field(default_factory=dict)
@@ -148,7 +183,12 @@ class CostTable(Section):
         for op in Op:
             name = op.name.lower()
             priced = [s for s in self._allowed() if name in getattr(self, s)]
-            if not priced and (self.sram is None or describe(op).memory is None):
+            lawful = self.sram is not None and describe(op).memory is not None
+            if not priced and lawful and op is Op.COLUMN_READ and self.transposable is None:
+                wrong.append(
+                    (("transposable",), f"expected it, or ops.{name}: the law under sram is for rows; got nothing")
+                )
+            elif not priced and not lawful:
                 what = describe(op).what
                 wrong.append(
                     (("ops", name), f"expected a price of {what}, got nothing (the cost is missing)")

@@ -71,17 +71,30 @@ def _price_of(op: Op, chip: Chip, costs: CostTable) -> Band:
         raise ValueError(f"{name}: no price in the cost table {costs.name}")
     memory = chip.core.memories()[info.memory]
     law = costs.sram.read if info.access == "read" else costs.sram.write
-    return law.band(memory.capacity_bits, memory.word_bits)
+    band = law.band(memory.capacity_bits, memory.word_bits)
+    if costs.transposable and (op is Op.COLUMN_READ or (info.memory == "synapse" and _is_crossbar(chip))):
+        return _by(band, costs.transposable.access.band)
+    return band
+
+
+def _is_crossbar(chip: Chip) -> bool:
+    return bool(chip.core.learning.circuits) and chip.core.learning.backward == "crossbar"
 
 
 def _times(band: Band, factor: float) -> Band:
-    return band[0] * factor, band[1] * factor, band[2] * factor
+    return _by(band, (factor, factor, factor))
+
+
+def _by(band: Band, factors: Band) -> Band:
+    return band[0] * factors[0], band[1] * factors[1], band[2] * factors[2]
 
 
 def power(chip: Chip, costs: CostTable) -> Floats:
     """float64[3, nodes]: static power in microwatts; a router counts with its first core, the host has nothing."""
-    kib = sum(memory.capacity_bits for memory in chip.core.memories().values()) / 8192
-    static = costs.static
+    memories = {name: memory.capacity_bits / 8192 for name, memory in chip.core.memories().items()}
+    kib, static = np.full(3, sum(memories.values())), costs.static
+    if costs.transposable and _is_crossbar(chip):
+        kib += memories["synapse"] * (np.array(costs.transposable.static.band) - 1)
     core = np.array(static.core_logic.band) + kib * np.array(static.sram_kib.band)
     result = np.zeros((3, chip.cores + 1))
     result[:, : chip.cores] = core[:, None]

@@ -21,12 +21,13 @@ class Accesses(NamedTuple):
 
 
 def accesses(counts: NDArray[np.int64], chip: Chip) -> tuple[Accesses, ...]:
-    """One row for each memory and access, in op order. counts: int64[phases, nodes, ops]."""
-    memories = chip.core.memories()
-    rows = []
+    """One row for each memory and access, in op order; rows and columns of a crossbar together.
+
+    counts: int64[phases, nodes, ops].
+    """
+    memories, words = chip.core.memories(), dict[tuple[str, str], NDArray[np.int64]]()
     for op in Op:
         _, memory, access, _ = describe(op)
         if memory is not None and access is not None:
-            words = counts[:, :, op].sum(axis=1)
-            rows.append(Accesses(memory, access, words, words * memories[memory].word_bits))
-    return tuple(rows)
+            words[memory, access] = words.get((memory, access), 0) + counts[:, :, op].sum(axis=1)
+    return tuple(Accesses(*key, count, count * memories[key[0]].word_bits) for key, count in words.items())

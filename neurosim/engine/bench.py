@@ -30,7 +30,7 @@ class Bench(NamedTuple):
     more: Ints  # [n] other rows that fire in a slot
     less: Ints  # [n] such rows that do not
     spiked: NDArray[np.uint8]  # [n] 1 for a neuron that fires in this slot
-    mirror: NDArray[Any]  # post-major copy of all projections but the first, as `weights`
+    columns: NDArray[Any]  # post-major copy of all projections but the first, as `weights`
     active: Ints  # [n] post neurons with a desire, as numbers within their slice
     factor: Ints  # [n] sign of the symbol x magnitude of each
     narrow: NDArray[np.int32]  # [n] the same, if they fit
@@ -122,7 +122,7 @@ def copy_columns(act: Activity, b: Bench, weights: NDArray[Any], offsets: Ints) 
                 size = min(TILE, pre - i0)
                 for j in range(j0, min(j0 + TILE, post)):
                     first = offsets[q] + i0 * post + j
-                    copy = b.mirror[base + j * pre + i0 : base + j * pre + i0 + size]
+                    copy = b.columns[base + j * pre + i0 : base + j * pre + i0 + size]
                     for i in range(size):
                         copy[i] = weights[first + i * post]
 
@@ -131,7 +131,7 @@ def copy_columns(act: Activity, b: Bench, weights: NDArray[Any], offsets: Ints) 
 def column(b: Bench, base: int, pre: int, k: int) -> NDArray[Any]:
     """The weights of active post neuron k, one for each pre neuron."""
     first = base + b.active[k] * pre
-    return b.mirror[first : first + pre]
+    return b.columns[first : first + pre]
 
 
 @inner
@@ -204,9 +204,9 @@ def write_block(b: Bench, axons: int, weights: NDArray[Any], base: int, post: in
 
 
 @inner
-def write_columns(b: Bench, axons: int, mirrored: int, pre: int, first: int, count: int) -> None:
+def write_columns(b: Bench, axons: int, base: int, pre: int, first: int, count: int) -> None:
     """The same into the post-major copy."""
     for k in range(count):
-        copy = column(b, mirrored, pre, first + k)
+        copy = column(b, base, pre, first + k)
         for a in range(axons):
             copy[b.axon[a]] = b.weight[k, a]

@@ -50,7 +50,7 @@ def _room(image: Image) -> tuple[int, int]:
     """Most emissions and packets that one step can have."""
     slices = image.slices
     host = len(image.program.load_set) + 2 * len(slices.core)
-    targets = int(np.max(np.diff(slices.set_ptr), initial=1))
+    targets = int(np.max(np.diff(slices.set_ptr), initial=1) + np.max(np.diff(slices.back_ptr), initial=0))
     populations = int(np.sum(image.sizes)) + host
     backward = max(
         (
@@ -80,8 +80,9 @@ def _online_tissue(image: Image, module: ModuleType) -> Any:
 
     return module.Tissue(
         start, *(zeros(neurons) for _ in range(5)), zeros(int(sizes[0])), np.zeros((2, neurons), np.uint8),
-        np.zeros(neurons, _sums(image)), zeros(2, len(sizes), n), zeros(2, len(sizes)), zeros(len(image.slices.core)),
-        zeros(n), zeros(n), zeros(n), zeros(image.hardware.banks), zeros(image.hardware.cores, 2),
+        np.zeros(neurons, _sums(image)), zeros(2, len(sizes), n), zeros(2, len(sizes)), zeros(1),
+        zeros(len(image.slices.core)), zeros(n), zeros(n), zeros(n), zeros(image.hardware.banks),
+        zeros(image.hardware.cores, 2),
     )  # fmt: skip
 
 
@@ -91,10 +92,10 @@ def _bench(image: Image, weights: NDArray[Any]) -> Bench:
     def zeros(*shape: int) -> Ints:
         return np.zeros(shape, np.int64)
 
-    mirrored = int(np.sum(image.sizes[1:-1] * image.sizes[2:]))
+    columns = int(np.sum(image.sizes[1:-1] * image.sizes[2:]))
     return Bench(
         acc=np.zeros(n, sums), steady=np.zeros(n, sums), often=zeros(n), usual=zeros(n), more=zeros(n), less=zeros(n),
-        spiked=np.zeros(n, np.uint8), mirror=np.zeros(mirrored, weights.dtype), active=zeros(n), factor=zeros(n),
+        spiked=np.zeros(n, np.uint8), columns=np.zeros(columns, weights.dtype), active=zeros(n), factor=zeros(n),
         narrow=np.zeros(n, np.int32), bank=zeros(image.hardware.banks), total=zeros(n), part=zeros(n), axon=zeros(n),
         train=zeros(n), key=np.zeros(n, np.uint32), weight=np.zeros((BLOCK, n), weights.dtype),
         trace=zeros(steps + 1, n), credit=zeros(n), busy=zeros(image.hardware.cores, 2),

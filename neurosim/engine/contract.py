@@ -5,7 +5,9 @@ Both engines call these; neither computes a length of its own.
 
 from neurosim.kernel import kernel
 
-__all__ = ["bank_cycles", "ceil_div", "row_cycles", "step_cycles"]
+__all__ = ["CROSSBAR", "MIRRORED", "TRANSPOSED_READ", "bank_cycles", "ceil_div", "row_cycles", "step_cycles"]
+
+TRANSPOSED_READ, MIRRORED, CROSSBAR = range(3)  # core.BACKWARD
 
 
 @kernel

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.engine.contract import MIRRORED
 from neurosim.engine.layout import PORTS, Machine
 from neurosim.engine.network import (
     CROSS,
@@ -140,9 +141,19 @@ def steps_of(image: Image) -> list[tuple[list[int], Ints, Ints]]:
     """What may be sent in one step: (packet kinds, source nodes, destination sets), the last two side by side."""
     slices, top, kinds, nodes = image.slices, len(image.sizes) - 1, image.kinds, image.nodes
     cores = [slices.core[slices.population == p] for p in range(top + 1)]
-    steps = [(list(range(top)), np.repeat(slices.core, np.diff(slices.set_ptr)), slices.sets)]
+    forward = slices.sets[: slices.set_ptr[-1]]
+    steps = [(list(range(top)), np.repeat(slices.core, np.diff(slices.set_ptr)), forward)]
     for q in range(1, top):
-        steps.append(([top + q], np.repeat(cores[q + 1], len(cores[q])), np.tile(cores[q], len(cores[q + 1]))))
+        if image.hardware.backward == MIRRORED:
+            mine, packets = slices.population == q + 1, np.diff(slices.back_ptr)
+            back = [slices.sets[slices.back_ptr[s] : slices.back_ptr[s + 1]] for s in np.flatnonzero(mine)]
+            steps.append(([top + q], np.repeat(cores[q + 1], packets[mine]), np.concatenate(back)))
+        else:
+            steps.append(([top + q], np.repeat(cores[q + 1], len(cores[q])), np.tile(cores[q], len(cores[q + 1]))))
+    if image.online and image.hardware.backward == MIRRORED:  # error symbols travel with the spikes
+        together, *_ = zip(*steps, strict=True)
+        parts = [np.concatenate([step[k] for step in steps]) for k in (1, 2)]
+        steps = [([kind for group in together for kind in group], parts[0], parts[1])]
     steps.append(([kinds.readout], cores[top], np.full(len(cores[top]), image.program.readout_set)))
     targets = np.unique(np.concatenate([image.program.load_set, image.program.rate_set]))
     host = [kinds.label, kinds.rate, *range(kinds.readout + 1, len(kinds.flits))]

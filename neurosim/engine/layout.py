@@ -121,7 +121,7 @@ _RINGS = (
     "tail_mask",
     "slot_mask",
 )
-_SLICE = ("core", "population", "first", "neurons", "sets", "sets_end")
+_SLICE = ("core", "population", "first", "neurons", "sets", "sets_end", "back", "back_end")
 _HOST = ("set", "kind")
 
 CYCLE, OVERRUNS, DEADLOCK, EMISSIONS, PACKETS, LAST = range(6)  # entries of Machine.clock
@@ -255,7 +255,8 @@ def build_machine(
     outputs.pointer = np.pad(pointers, ((0, 0), (0, PORTS - hw.radix))).ravel()
     table = image.slices
     slices = _records(_SLICE, len(table.core))
-    columns = (table.core, table.population, table.first, table.size, table.set_ptr[:-1], table.set_ptr[1:])
+    columns = (table.core, table.population, table.first, table.size, table.set_ptr[:-1], table.set_ptr[1:],
+               table.back_ptr[:-1], table.back_ptr[1:])  # fmt: skip
     for name, column in zip(_SLICE, columns, strict=True):
         slices[name] = column[: len(slices)]
     program = image.program

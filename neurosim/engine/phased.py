@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.engine.backward import ONE, TWO, read_back, send_desires, send_errors, update_copies
 from neurosim.engine.bench import (
     BLOCK,
     Bench,
@@ -23,13 +24,11 @@ from neurosim.engine.bench import (
     write_block,
     write_columns,
 )
-from neurosim.engine.contract import ceil_div
+from neurosim.engine.contract import CROSSBAR, MIRRORED, ceil_div
 from neurosim.engine.forward import Activity, add_rows, encode, silence, store_trains
 from neurosim.engine.layout import CYCLE, LAST, Machine
 from neurosim.engine.step import (
     ZERO,
-    add_emission,
-    add_packet,
     begin_node,
     charge,
     close_step,
@@ -52,7 +51,7 @@ __all__ = ["run_batch"]
 ROUND = 16  # number of the random stream of stochastic rounding (plus the projection)
 WIDE = 64  # weights of a row from which on it is worth a look which rows can be left out
 LEARNING = np.int64(Unit.LEARNING)
-ONE, TWO, THREE = np.int64(1), np.int64(2), np.int64(3)  # typed, see step.ZERO
+THREE = np.int64(3)  # typed, see step.ZERO
 
 
 @inner
@@ -87,11 +86,11 @@ def output_desire(m: Machine, act: Activity, hw: Any, label: int, c: Any) -> Non
     top = act.start.shape[0] - 2
     for j in range(act.start[top], act.start[top + 1]):
         act.symbol[j] = rule.output_symbol(act.fired[j], 1 if j - act.start[top] == label else 0, c)
-    desire_step(m, hw, top)
+    desire_step(m, act, hw, top)
 
 
 @inner
-def desire_step(m: Machine, hw: Any, p: int) -> None:
+def desire_step(m: Machine, act: Activity, hw: Any, p: int) -> None:
     """The soma units of population p sweep once and set their desires."""
     open_step(m)
     for n in range(hw.cores):
@@ -104,6 +103,9 @@ def desire_step(m: Machine, hw: Any, p: int) -> None:
                 counts[Op.NEURON_READ.value] += size
                 counts[Op.NEURON_WRITE.value] += size
                 counts[Op.DESIRE_UPDATE.value] += size
+                if hw.backward == MIRRORED and p < act.start.shape[0] - 2:  # the sum lies in an accumulator
+                    counts[Op.ACCUMULATOR_READ.value] += size
+                    counts[Op.ACCUMULATOR_WRITE.value] += size
                 set_sweep(m, n, Unit.SOMA.value, size, hw.soma_cycles, ZERO, ZERO, hw.soma_latency)
     close_step(m, Phase.ERROR.value)
 
@@ -124,8 +126,8 @@ def find_active(m: Machine, act: Activity, b: Bench, s: int, fired: bool, c: Any
 
 
 @inner
-def error_step(m: Machine, act: Activity, b: Bench, hw: Any, q: int, mirrored: int, whole: bool, c: Any) -> None:
-    """Transposed read of projection q: error sums of population q, sent as desires or as partial sums."""
+def error_step(m: Machine, act: Activity, b: Bench, hw: Any, q: int, columns: int, whole: bool, c: Any) -> None:
+    """Errors of population q + 1 go back over projection q: population q gets its error sums and from them desires."""
     open_step(m)
     pre = act.start[q + 1] - act.start[q]
     projections = act.start.shape[0] - 2
@@ -135,40 +137,32 @@ def error_step(m: Machine, act: Activity, b: Bench, hw: Any, q: int, mirrored: i
         for k in range(m.core_ptr[n], m.core_ptr[n + 1]):
             s = m.order[k]
             if m.slice[s].population == q + 1:
-                error_slice(m, act, b, hw, n, s, q, mirrored, pre, whole, projections + q, c)
+                error_slice(m, act, b, hw, n, s, q, columns, pre, whole, projections + q, c)
     close_step(m, Phase.ERROR.value)
     for i in range(pre):
         act.symbol[act.start[q] + i] = rule.hidden_symbol(b.total[i], c)
 
 
 @inner
-def error_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, q: int, mirrored: int, pre: int,
+def error_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, q: int, columns: int, pre: int,
                 whole: bool, kind: int, c: Any) -> None:  # fmt: skip
-    """One core's share: scan its neurons, then row by row the words that hold an active post."""
-    counts = m.counts[Phase.ERROR.value, n]
+    """One core's share: scan its neurons, then read their weights and send errors, or send desires to the copies."""
     size = m.slice[s].neurons
-    counts[Op.NEURON_READ.value] += size
+    m.counts[Phase.ERROR.value, n, Op.NEURON_READ.value] += size
     count = find_active(m, act, b, s, False, c)
+    if count > 0:
+        sum_errors(b, columns + m.slice[s].first * pre, pre, count)
+    if hw.backward == MIRRORED:
+        send_desires(m, b, n, s, kind, count)
+        return
     if count == 0:
         set_sweep(m, n, LEARNING, ONE, size, ZERO, ZERO, ZERO)  # the scan is the whole sweep
         return
-    words, port, ideal = post_words(b, hw, count, ONE)
-    compute = ceil_div(count, hw.learning_lanes)
-    cycles = max(port, compute)
-    set_sweep(m, n, LEARNING, pre, cycles, cycles - max(ideal, compute), size, ZERO)
-    counts[Op.SYNAPSE_READ.value] += words * pre
-    counts[Op.ERROR_MAC.value] += count * pre
-    counts[Op.NEURON_READ.value] += max(0, count - hw.learning_lanes) * pre  # the lanes hold one list entry each
+    read_back(m, b, hw, n, size, count, pre, whole)
     if whole:
-        counts[Op.DESIRE_UPDATE.value] += pre  # the error circuits that decide at the sender
-    sum_errors(b, mirrored + m.slice[s].first * pre, pre, count)
-    for t in range(m.slice.shape[0]):
-        if m.slice[t].population == q:
-            first = m.slice[t].first
-            for i in range(first, first + m.slice[t].neurons):
-                if (rule.hidden_symbol(b.part[i], c) != 0) if whole else (b.part[i] != 0):
-                    add_emission(m, n, i)
-                    add_packet(m, n, m.slice[t].core, kind)
+        for i in range(pre):
+            b.part[i] = rule.hidden_symbol(b.part[i], c)
+    send_errors(m, b, n, q, kind, hw.weights_per_word if hw.backward == CROSSBAR else ONE)
 
 
 @inner
@@ -209,10 +203,10 @@ def learn_column(b: Bench, k: int, axons: int, number: int, symbol: int, rate: i
 
 @inner
 def update_weights(act: Activity, b: Bench, hw: Any, start: int, first: int, count: int, weights: NDArray[Any],
-                   base: int, post: int, mirrored: int, pre: int, axons: int, rate: int, c: Any) -> int:  # fmt: skip
+                   base: int, post: int, columns: int, pre: int, axons: int, rate: int, c: Any) -> int:  # fmt: skip
     """Weights of the `count` active neurons of a slice that begins at neuron `first`; returns the credit additions.
 
-    `base`: its first weight; `mirrored`: its first column in b.mirror, or negative.
+    `base`: its first weight; `columns`: its first column in b.columns, or negative.
     """
     additions = 0
     for k0 in range(0, count, BLOCK):
@@ -223,14 +217,14 @@ def update_weights(act: Activity, b: Bench, hw: Any, start: int, first: int, cou
             additions += sum_credits(b, hw, axons, act.train[g], c)
             learn_column(b, k, axons, first + b.active[k0 + k], act.symbol[g], rate, c)
         write_block(b, axons, weights, base, post, k0, size)
-        if mirrored >= 0:
-            write_columns(b, axons, mirrored, pre, k0, size)
+        if columns >= 0:
+            write_columns(b, axons, columns, pre, k0, size)
     return additions
 
 
 @inner
 def update_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, count: int, weights: NDArray[Any],
-                 base: int, mirrored: int, axons: int, rate: int, c: Any) -> tuple[int, int]:  # fmt: skip
+                 base: int, columns: int, axons: int, rate: int, c: Any) -> tuple[int, int]:  # fmt: skip
     """Weights of one slice with `count` active neurons: (cycles, of which waiting for banks) of the learning unit."""
     p, size = m.slice[s].population, m.slice[s].neurons
     pre, post = act.start[p] - act.start[p - 1], act.start[p + 1] - act.start[p]
@@ -244,7 +238,7 @@ def update_slice(m: Machine, act: Activity, b: Bench, hw: Any, n: int, s: int, c
     compute = ceil_div(count, hw.learning_lanes) * ceil_div(hw.steps, hw.slots_per_cycle)
     row = max(port, compute)
     first = m.slice[s].first
-    copy = mirrored + first * pre if mirrored >= 0 else -1
+    copy = columns + first * pre if columns >= 0 else -1
     additions = update_weights(act, b, hw, act.start[p] + first, first, count, weights, base + first, post, copy, pre,
                                axons, rate, c)  # fmt: skip
     counts[Op.TRACE_STEP.value] += axons * hw.steps
@@ -266,7 +260,7 @@ def update_step(m: Machine, act: Activity, b: Bench, hw: Any, weights: NDArray[A
     busy[:] = 0
     for q in range(act.start.shape[0] - 2):
         axons, replayed = find_axons(act, b, hw, q), False
-        mirrored = offsets[q] - offsets[1] if q > 0 else -1
+        columns = offsets[q] - offsets[1] if q > 0 else -1
         for s in range(m.slice.shape[0]):
             if m.slice[s].population == q + 1:
                 count = find_active(m, act, b, s, True, c)
@@ -274,10 +268,16 @@ def update_step(m: Machine, act: Activity, b: Bench, hw: Any, weights: NDArray[A
                     replay(b, hw, axons, ROUND + q, seed, tick, c)
                     replayed = True
                 n = m.slice[s].core
-                cycles, conflict = update_slice(m, act, b, hw, n, s, count, weights, offsets[q], mirrored, axons,
+                cycles, conflict = update_slice(m, act, b, hw, n, s, count, weights, offsets[q], columns, axons,
                                                 rate, c)  # fmt: skip
                 busy[n, 0] += cycles
                 busy[n, 1] += conflict
+    for s in range(m.slice.shape[0] if hw.backward == MIRRORED else 0):
+        if 0 < m.slice[s].population < act.start.shape[0] - 2:
+            n = m.slice[s].core
+            cycles, conflict = update_copies(m, act, b, hw, n, s)
+            busy[n, 0] += cycles
+            busy[n, 1] += conflict
     for n in range(hw.cores):
         if busy[n, 0] > 0:
             charge(m, Phase.UPDATE.value, n, LEARNING, busy[n, 0], busy[n, 1], ZERO, busy[n, 0])
@@ -306,8 +306,8 @@ def run_sample(m: Machine, act: Activity, b: Bench, weights: NDArray[Any], offse
     output_desire(m, act, hw, label, c)
     for q in range(populations - 2, 0, -1):
         error_step(m, act, b, hw, q, offsets[q] - offsets[1], whole[q], c)
-        if not whole[q]:
-            desire_step(m, hw, q)
+        if hw.backward == MIRRORED or not whole[q]:
+            desire_step(m, act, hw, q)
     update_step(m, act, b, hw, weights, offsets, seed, tick, rate, c)
 
 

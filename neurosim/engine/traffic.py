@@ -62,6 +62,7 @@ def bare_hardware(columns: int, rows: int, buffer_flits: int, *, link_cycles: in
         cores=columns * rows, columns=columns, rows=rows, buffer_flits=buffer_flits, axon_fifo=buffer_flits,
         link_cycles=link_cycles, vertical_cycles=link_cycles, routing_cycles=routing_cycles,
         credit_cycles=credit_cycles, two_stage=int(two_stage), host_router=0, tick_period=0, encoder=0, random_bits=0,
+        backward=0,
     )  # fmt: skip
     return Hardware(**values)
 
@@ -88,7 +89,8 @@ def _bare_image(hw: Hardware, longest: int) -> Image:
     kinds = Kinds(np.arange(1, longest + 1), np.full(longest, Phase.IO), ones, zeros, ops, ops, 0, 0, 0)
     core_ptr = np.zeros(hw.cores + 1, np.int64)
     slices = Slices(
-        none, none, none, none, none, np.zeros(2, np.int64), none, core_ptr, np.zeros(1, np.int64), none
+        none, none, none, none, none, np.zeros(2, np.int64), none, core_ptr, np.zeros(1, np.int64), none,
+        np.zeros(1, np.int64),
     )
     program = Program(none, none, none, none, none, none, 0)
     none_module, formats = ModuleType("none"), Formats(16, 0, 16, 8, 0, 16, 0, 8, False)

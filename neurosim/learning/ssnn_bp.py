@@ -191,7 +191,7 @@ def card(formats: Formats, settings: Settings) -> Card:
             Word("arrived", "neuron", formats.error_bits, "what the symbols above brought in this step"),
             Word("symbol", "neuron", 2, "positive, negative or no spike of this step"),
             Word("bias", "neuron", formats.weight_bits, "weight of a line that spikes in every step"),
-            Word("count", "neuron", settings.steps.bit_length(), "wins of an output neuron"),
+            Word("wins", "neuron", settings.steps.bit_length(), "steps that an output neuron has won"),
             Word("heard", "axon register", 4, "spike and teach bit of this step and of the last (flip-flops)"),
         ),
         history_bits=0,

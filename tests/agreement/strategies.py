@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from neurosim.chip import Chip, load_chip
+from neurosim.core import BACKWARD
 from neurosim.errors import ConfigError, PlacementError
 from neurosim.image import Image, State
 from neurosim.learning import load_rule
@@ -260,6 +261,7 @@ def _learning(draw: st.DrawFn) -> dict[str, Any]:
         "core.learning.error_bits": draw(st.sampled_from((24, 32))),
         "core.learning.rounding": draw(st.sampled_from(("nearest", "stochastic"))),
         "core.learning.random_bits": draw(st.integers(1, 32)),
+        "core.learning.backward": draw(st.sampled_from(BACKWARD)),
     }
 
 

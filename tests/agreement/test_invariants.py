@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from neurosim.account.costs import load_costs
 from neurosim.engine import Run, compiled, simulate
+from neurosim.engine.contract import CROSSBAR, MIRRORED
 from neurosim.engine.run import EVENTS
 from neurosim.fabric import Fabric
 from neurosim.image import Image, Ints, State
@@ -71,6 +72,13 @@ def packets(case: Case, image: Image, run: Run) -> Iterator[tuple[int, int, list
             together = dict(case.chip)["noc.multicast"]
             for group in [targets] if together else [[target] for target in targets]:
                 yield kind, node, group
+        elif kind < 2 * projections and image.hardware.backward == MIRRORED:
+            targets = cores[kind - projections]
+            together = dict(case.chip)["noc.multicast"] and kinds.flits[kind] == 1
+            for group in [targets] if together else [[target] for target in targets]:
+                yield kind, node, group
+        elif kind < 2 * projections and image.hardware.backward == CROSSBAR:
+            continue  # one emission for a block of neurons: see below
         elif kind < 2 * projections:
             firsts = [(first, core) for core, p, first in zip(*table, strict=True) if p == kind - projections]
             yield kind, node, [max(entry for entry in firsts if entry[0] <= position)[1]]
@@ -81,6 +89,20 @@ def packets(case: Case, image: Image, run: Run) -> Iterator[tuple[int, int, list
         else:
             readout = kind == kinds.readout
             yield kind, node, [image.hardware.cores if readout else int(program.load_set[position])]
+    if image.hardware.backward == CROSSBAR:
+        yield from block_packets(projections, run)
+
+
+def block_packets(projections: int, run: Run) -> Iterator[tuple[int, int, list[int]]]:
+    """(kind, origin, destination) of the error packets, one after the other; numbers begin anew in every step."""
+    heads, arrived = events(run, "inject"), events(run, "arrive")
+    heads, arrived = heads[heads[:, 3] == 0], arrived[arrived[:, 4] == 0]
+    for cycle, node, number, _, kind in heads.tolist():
+        if projections <= kind < 2 * projections:
+            same = heads[(heads[:, 1] == node) & (heads[:, 2] == number) & (heads[:, 0] > cycle), 0]
+            mine = (arrived[:, 2] == node) & (arrived[:, 3] == number) & (arrived[:, 0] > cycle)
+            mine &= arrived[:, 0] < (same[0] if len(same) else arrived[-1, 0] + 1)
+            yield kind, node, arrived[mine, 1].tolist()
 
 
 @pytest.mark.parametrize("traffic", TRAFFIC)

@@ -239,3 +239,19 @@ def test_an_op_has_only_one_price() -> None:
     data["ops"]["crossbar"] = data["ops"]["encode"]
     with pytest.raises(ValueError, match="per_bit.crossbar: expected one price, got another under ops"):
         CostTable.model_validate(data)
+
+
+def test_a_table_prices_columns_of_a_crossbar_or_is_refused() -> None:
+    data = load_costs("horowitz45").model_dump()
+    del data["transposable"]
+    with pytest.raises(ValueError, match=r"transposable: expected it, or ops.column_read: .* got nothing"):
+        CostTable.model_validate(data)
+    data["ops"]["column_read"] = data["ops"]["encode"]
+    CostTable.model_validate(data)
+
+
+def test_the_band_of_a_transposable_memory_is_ordered() -> None:
+    data = load_costs("horowitz45").model_dump()
+    data["transposable"]["access"]["low"] = 1.9
+    with pytest.raises(ValueError, match=r"expected at most mid = 1.15, got 1.9"):
+        CostTable.model_validate(data)

@@ -152,7 +152,7 @@ def test_pricing_changes_nothing_it_is_given() -> None:
 def test_wrong_shapes_and_negative_counts_are_refused() -> None:
     counts, cycles = ledger([])
     costs = TABLES["horowitz45"]
-    with pytest.raises(ValueError, match=r"expected shapes \(4, 3, 30\) and \(4,\), got \(4, 2, 30\)"):
+    with pytest.raises(ValueError, match=r"expected shapes \(4, 3, 31\) and \(4,\), got \(4, 2, 31\)"):
         price(counts[:, :2], cycles, CHIP, costs)
     with pytest.raises(ValueError, match="expected shapes"):
         price(counts, cycles[:3], CHIP, costs)
@@ -164,3 +164,20 @@ def test_the_learning_unit_is_charged_for_what_it_reads_after_the_forward_phase(
     assert unit_of(Op.SYNAPSE_READ, Phase.FORWARD) == "synapse"
     assert unit_of(Op.SYNAPSE_READ, Phase.ERROR) == unit_of(Op.SYNAPSE_READ, Phase.UPDATE) == "learning"
     assert unit_of(Op.NEURON_WRITE, Phase.IO) == "axon"  # pixel values
+
+
+def test_a_crossbar_pays_for_its_cells_in_every_access_and_at_rest() -> None:
+    """Synapse memory of 64 KiB, with the factors of cacti22lop.yaml; other memories and other chips do not pay."""
+    costs = TABLES["cacti22lop"]
+    crossbar = load_chip("tiny", ["core.learning.backward=crossbar"])
+    rows, columns = prices(CHIP, costs), prices(crossbar, costs)
+    factors = [1.12, 1.15, 2.0]
+    for op in (Op.SYNAPSE_READ, Op.SYNAPSE_WRITE):
+        assert (columns / rows)[:, op].tolist() == pytest.approx(factors)
+    assert columns[:, Op.COLUMN_READ].tolist() == pytest.approx(columns[:, Op.SYNAPSE_READ])
+    others = [op for op in Op if op not in (Op.SYNAPSE_READ, Op.SYNAPSE_WRITE)]
+    assert np.array_equal(rows[:, others], columns[:, others])
+    extra = (power(crossbar, costs) - power(CHIP, costs))[:, 0]
+    assert extra.tolist() == pytest.approx([0, 64 * 0.33 * 2.24, 64 * 1.0 * 13.9])
+    idle = load_chip("tiny", ["core.learning.backward=crossbar", "core.learning.circuits=[]"])
+    assert np.array_equal(prices(idle, costs), rows)

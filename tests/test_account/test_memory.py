@@ -16,10 +16,11 @@ def test_rows_worked_out_by_hand() -> None:
     counts[Phase.FORWARD, 2, Op.SYNAPSE_READ] = 5
     counts[Phase.FORWARD, 3, Op.SYNAPSE_READ] = 6
     counts[Phase.UPDATE, 3, Op.NEURON_WRITE] = 7
+    counts[Phase.ERROR, 3, Op.COLUMN_READ] = 8
     rows = {(row.memory, row.access): row for row in accesses(counts, CHIP)}
     assert len(rows) == 9
-    assert rows["synapse", "read"].words.tolist() == [0, 11, 0, 0]
-    assert rows["synapse", "read"].bits.tolist() == [0, 11 * 64, 0, 0]
+    assert rows["synapse", "read"].words.tolist() == [0, 11, 8, 0]
+    assert rows["synapse", "read"].bits.tolist() == [0, 11 * 64, 8 * 64, 0]
     assert rows["neuron", "write"].bits.tolist() == [0, 0, 0, 7 * 128]
     assert rows["route", "read"].words.tolist() == [0, 0, 0, 0]
 

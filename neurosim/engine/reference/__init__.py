@@ -105,11 +105,12 @@ class Pupil(Chip):
         self.step(Phase.ERROR, self.soma(cells.output_desire, [s.core for s in cells.by_population[top]]))
         for q in range(top - 1, 0, -1):
             self.error_step(q)
-            if not self.image.whole[q]:
+            if cells.backward.needs_sweep(q):
                 cores = [s.core for s in cells.by_population[q]]
                 self.step(Phase.ERROR, self.soma(lambda n, q=q: cells.hidden_desire(n, q), cores))
         learners = sorted({s.core for population in cells.by_population[1:] for s in population})
         self.step(Phase.UPDATE, {n: Sweep(Unit.LEARNING, cells.update(n)) for n in learners})
+        cells.backward.check()
 
     def soma(self, items: Callable[..., Any], cores: list[int]) -> dict[int, Sweep]:
         """A sweep of the soma units of `cores`."""
@@ -148,13 +149,9 @@ class Pupil(Chip):
         self.step(Phase.IO, {self.hw.cores: Sweep(Unit.HOST, items, delay=self.hw.host_latency)})
 
     def error_step(self, q: int) -> None:
-        """Transposed read of projection q by the learning units that hold it."""
-        sweeps = {}
+        """Errors of population q + 1 go back over projection q."""
         self.book.phase = Phase.ERROR
-        for s in self.cells.by_population[q + 1]:
-            active = self.cells.scan(s, False)
-            items = self.cells.transposed_read(s, active)
-            sweeps[s.core] = Sweep(Unit.LEARNING, items, scan=s.size if active else 0)
+        sweeps = {s.core: self.cells.backward.sweep(s) for s in self.cells.by_population[q + 1]}
         self.step(Phase.ERROR, sweeps)
 
 

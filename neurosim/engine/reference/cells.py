@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neurosim.engine.contract import bank_cycles, ceil_div
 from neurosim.engine.forward import ACCUMULATE, BERNOULLI, REGULAR
+from neurosim.engine.reference.backward import ROUND, WAYS
 from neurosim.engine.reference.book import Book
 from neurosim.engine.reference.packet import Packet
 from neurosim.engine.reference.terminal import Item
@@ -23,7 +24,7 @@ from neurosim.ops import Op
 
 __all__ = ["Cells", "Slice"]
 
-KEEP, ENCODE, ROUND = 1, 2, 16
+KEEP, ENCODE = 1, 2
 
 
 class Slice:
@@ -34,6 +35,7 @@ class Slice:
         self.core, self.p = int(table.core[number]), int(table.population[number])
         self.first, self.size = int(table.first[number]), int(table.size[number])
         self.targets = [int(t) for t in table.sets[table.set_ptr[number] : table.set_ptr[number + 1]]]
+        self.back = [int(t) for t in table.sets[table.back_ptr[number] : table.back_ptr[number + 1]]]
 
 
 class Cells:
@@ -52,6 +54,7 @@ class Cells:
         for q, start in enumerate(image.offsets[:-1]):
             pre, post = int(image.sizes[q]), int(image.sizes[q + 1])
             self.weights.append(state.weights[start : start + pre * post].reshape(pre, post))
+        self.backward = WAYS[image.hardware.backward](self)
 
     def new_sample(self, values: NDArray[np.uint8], tick: int, rate: int, learn: bool) -> None:
         """What the host will send, and the masks of this sample. Neuron state is cleared by its first sweep."""
@@ -161,6 +164,9 @@ class Cells:
 
     def add_row(self, core: int, packet: Packet) -> None:
         """Synapse unit: one row of weights into the accumulators of the core's slice."""
+        if packet.kind >= len(self.weights):
+            self.backward.add_row(core, packet)
+            return
         q, i, slot = *packet.payload, self.slot
         self.deliver(core, packet)
         if self.learn:
@@ -193,11 +199,7 @@ class Cells:
         elif packet.kind == kinds.readout:
             return
         elif packet.kind >= projections and packet.kind < 2 * projections:
-            q, i, word = packet.payload
-            if self.image.whole[q]:
-                self.symbol[q][i] = word
-            else:
-                self.error[q][i] += word
+            self.backward.arrive(packet)
         else:
             first, count = packet.payload
             self.values[first : first + count] = self.sent[first : first + count]
@@ -216,9 +218,9 @@ class Cells:
         """Error circuits of hidden neurons whose error sum arrived in parts."""
         for s in self._of(core, p):
             for j in range(s.first, s.first + s.size):
-                yield self._set_desire(
-                    core, p, j, int(self.rule.hidden_symbol(int(self.error[p][j]), self.c))
-                )
+                self.backward.decide(core)
+                symbol = int(self.rule.hidden_symbol(int(self.error[p][j]), self.c))
+                yield self._set_desire(core, p, j, symbol)
 
     def _set_desire(self, core: int, p: int, j: int, symbol: int) -> Item:
         for op in (Op.NEURON_READ, Op.NEURON_WRITE, Op.DESIRE_UPDATE):
@@ -253,24 +255,9 @@ class Cells:
         distance = int(self.rule.magnitude(symbol, int(self.count[p][j]), self.c))
         return distance if symbol > 0 else -distance
 
-    def transposed_read(self, s: Slice, active: list[int]) -> Iterator[Item]:
-        """Learning unit in the error phase: row by row, the words with an active post, one error (part) each."""
-        hw, q, rule = self.image.hardware, s.p - 1, self.rule
-        if not active:
-            yield Item(s.size)
-            return
-        words, cycles, conflict = self.row_time(s, active, 1, int(ceil_div(len(active), hw.learning_lanes)))
-        factors = [self.factor(s.p, j) for j in active]
-        owner = {i: t.core for t in self.by_population[q] for i in range(t.first, t.first + t.size)}
-        for i in range(int(self.image.sizes[q])):
-            self.book.count(s.core, Op.SYNAPSE_READ, words)
-            self.book.count(s.core, Op.ERROR_MAC, len(active))
-            self.book.count(s.core, Op.NEURON_READ, max(0, len(active) - hw.learning_lanes))
-            self.book.count(s.core, Op.DESIRE_UPDATE, int(self.image.whole[q]))
-            part = sum(int(self.weights[q][i, j]) * f for j, f in zip(active, factors, strict=True))
-            word = int(rule.hidden_symbol(part, self.c)) if self.image.whole[q] else part
-            packets = (self.packet(owner[i], len(self.weights) + q, q, i, word),) if word else ()
-            yield Item(cycles, conflict, packets)
+    def owner(self, p: int, j: int) -> int:
+        """The core of neuron j of population p."""
+        return next(s.core for s in self.by_population[p] if s.first <= j < s.first + s.size)
 
     # ---- update ------------------------------------------------------------------------------------------
 
@@ -281,6 +268,7 @@ class Cells:
                 active = self.scan(s, True)
                 yield Item(s.size)
                 yield from self.update_rows(s, active)
+                yield from self.backward.update(s)
 
     def update_rows(self, s: Slice, active: list[int]) -> Iterator[Item]:
         """Read each axon's history and clear it; if it spiked, read and write the words with an active post."""
