@@ -24,9 +24,9 @@ from neurosim.config import Config
 from neurosim.engine.run import Run
 from neurosim.ops import PHASES
 from neurosim.probe import Probes, probe_table
+from neurosim.readout import CRITERIA
 from neurosim.report import MODES
 from neurosim.results import read_summary
-from neurosim.session import CRITERIA
 from neurosim.study import Cell
 from neurosim.trace import load_arrays, load_run, write_file
 
