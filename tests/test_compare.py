@@ -38,7 +38,8 @@ STUDY = Study(
 def threads(number: int | None = 2, scheduler: str | None = None) -> Iterator[Client]:
     """Workers in this process, where the made-up engine is."""
     with Client(
-        processes=False, n_workers=1, threads_per_worker=number or 2, dashboard_address="127.0.0.1:0", set_as_default=False
+        processes=False, n_workers=1, threads_per_worker=number or 2, dashboard_address="127.0.0.1:0",
+        set_as_default=False,
     ) as client:
         yield client
 
