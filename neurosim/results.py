@@ -9,9 +9,10 @@ import pandas as pd
 
 from neurosim import plot
 from neurosim.account.costs import CostTable
+from neurosim.account.learning import learning_memory
 from neurosim.checkpoint import Checkpoint
 from neurosim.config import FILE as CONFIG
-from neurosim.config import Config, load_config
+from neurosim.config import Config, load_config, rule_part
 from neurosim.engine.run import Run
 from neurosim.errors import ResultError
 from neurosim.probe import probe_table
@@ -41,6 +42,9 @@ def write(folder: Path, job: Job, end: Checkpoint, costs: CostTable, *, plots: b
     summary = found.summary
     summary["digest"] = job.digest
     summary["accuracy"] = _accuracy(end, job.image.rule.READOUT)
+    rule = job.image.rule
+    card = rule.card(job.image.formats, rule_part(config.settings, rule))
+    summary["learning_memory"] = learning_memory(job.image, card, config.chip)._asdict()
     summary["quantisation"] = [vars(entry) for entry in job.quantisation]
     for mode, section in (("train", "train"), ("test", "inference")):
         if section in summary:

@@ -54,11 +54,23 @@ class Order(NamedTuple):
 def bill(ops: Ints, cycles: int, samples: int, chip: Chip, costs: CostTable) -> Bill:
     """What one sample costs, by uncertain constant. ops: int64[ops], events of all `samples`; cycles: their time."""
     table = hashlib.sha256(costs.model_dump_json().encode()).hexdigest()[:8]
-    dynamic = ops * prices(chip, costs)  # pJ
-    parts = {f"{table}.{name}": dynamic[:, k] for k, name in enumerate(OPS) if ops[k]}
-    seconds = cycles / chip.clock_mhz  # microseconds; times microwatts: pJ
-    parts |= {f"{table}.static.{name}": uw * seconds for name, uw in leakage(chip, costs).items()}
-    return {name: part / samples / 1000 for name, part in parts.items()}
+    plain, found = _parts(ops, cycles, _without_crossbar(chip), costs), _parts(ops, cycles, chip, costs)
+    # What a crossbar adds is an uncertainty of its own: the price of the op is not.
+    crossbar = {f"{name}.crossbar": found[name] - part for name, part in plain.items() if np.any(found[name] != part)}
+    return {f"{table}.{name}": part / samples / 1000 for name, part in {**plain, **crossbar}.items()}
+
+
+def _parts(ops: Ints, cycles: int, chip: Chip, costs: CostTable) -> Bill:
+    """Energies in pJ by op, and by kind of leakage."""
+    dynamic = ops * prices(chip, costs)
+    microseconds = cycles / chip.clock_mhz
+    parts = {name: dynamic[:, k] for k, name in enumerate(OPS) if ops[k]}
+    return parts | {f"static.{name}": uw * microseconds for name, uw in leakage(chip, costs).items()}
+
+
+def _without_crossbar(chip: Chip) -> Chip:
+    learning = chip.core.learning.model_copy(update={"backward": "transposed_read"})
+    return chip.model_copy(update={"core": chip.core.model_copy(update={"learning": learning})})
 
 
 def mean_bill(bills: Sequence[Bill]) -> Bill:
@@ -112,5 +124,5 @@ def _drawn(names: Sequence[str], band: Floats) -> Floats:
     energy = np.zeros(_DRAWS)
     for name, (low, high) in zip(names, band, strict=True):
         place = np.random.default_rng(zlib.crc32(name.encode())).random(_DRAWS)
-        energy += low * (high / low) ** place if low > 0 else high * place
+        energy += low * (high / low) ** place if low > 0 else low + (high - low) * place
     return energy
