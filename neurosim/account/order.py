@@ -89,7 +89,7 @@ def order(a: Bill, b: Bill) -> Order:
     names = sorted(a.keys() | b.keys())
     first = np.array([a.get(name, np.zeros(3)) for name in names]).reshape(-1, 3)[:, [0, 2]]
     second = np.array([b.get(name, np.zeros(3)) for name in names]).reshape(-1, 3)[:, [0, 2]]
-    drawn = _drawn(names, first) - _drawn(names, second)
+    drawn = _drawn(names, first, second)
     inverse = _least_ratio(second, first)
     return Order(
         low=float((first - second).min(axis=1).sum()),
@@ -119,10 +119,15 @@ def _least_ratio(first: Floats, second: Floats) -> float:
         ratio = found
 
 
-def _drawn(names: Sequence[str], band: Floats) -> Floats:
-    """float64[draws]: the energy at random prices. The position of a constant in its band follows from its name."""
-    energy = np.zeros(_DRAWS)
-    for name, (low, high) in zip(names, band, strict=True):
+def _drawn(names: Sequence[str], first: Floats, second: Floats) -> Floats:
+    """float64[draws]: first - second at random prices. The place of a constant in its band follows from its name."""
+    difference = np.zeros(_DRAWS)
+    for name, one, other in zip(names, first, second, strict=True):
         place = np.random.default_rng(zlib.crc32(name.encode())).random(_DRAWS)
-        energy += low * (high / low) ** place if low > 0 else low + (high - low) * place
-    return energy
+        difference += _at(place, *one) - _at(place, *other)
+    return difference
+
+
+def _at(place: Floats, low: float, high: float) -> Floats:
+    """The value at a place (0 to 1) of a band, logarithmic where that exists."""
+    return low * (high / low) ** place if low > 0 else low + (high - low) * place

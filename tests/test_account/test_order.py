@@ -15,7 +15,7 @@ from neurosim.ops import PHASES, Op
 
 CROSSBAR = ("core.learning.backward=crossbar",)
 
-part = st.tuples(st.floats(0, 100), st.floats(1, 5), st.floats(1, 5)).map(
+part = st.tuples(st.just(0.0) | st.floats(0.01, 100), st.floats(1, 5), st.floats(1, 5)).map(
     lambda x: np.array([x[0] / x[1], x[0], x[0] * x[2]])
 )
 bills = st.dictionaries(st.sampled_from("abcde"), part, min_size=1)
