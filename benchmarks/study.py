@@ -169,7 +169,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
             band(row, "inference"), band(row, "train"),
             f"{three_digits(row['inference_us'])} / {three_digits(row['train_us'])}",
             f"{three_digits(row['inference_accesses'])} / {three_digits(row['train_accesses'])}",
-            "-" if bits is None else f"{bits:,}",
+            f"{bits:,}",
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

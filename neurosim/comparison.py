@@ -112,7 +112,7 @@ def _measured(config: Config, folder: Path) -> _Measured:
         row |= _mode_columns(mode, bills[mode], summary[mode])
     row |= _targets(folder, row["readout"], config, costs)
     row |= {
-        "learning_bits": summary.get("learning_memory", {}).get("total_bits"),
+        "learning_bits": summary["learning_memory"]["total_bits"],
         "weights": config.build_network().weights,
         "weight_bits": config.build_network().weights * chip.core.synapse.weight_bits,
         "digest": summary["digest"],

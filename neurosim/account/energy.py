@@ -91,23 +91,31 @@ def _by(band: Band, factors: Band) -> Band:
 
 def power(chip: Chip, costs: CostTable) -> Floats:
     """float64[3, nodes]: static power in microwatts; a router counts with its first core, the host has nothing."""
-    memories = {name: memory.capacity_bits / 8192 for name, memory in chip.core.memories().items()}
-    kib, static = np.full(3, sum(memories.values())), costs.static
-    if costs.transposable and _is_crossbar(chip):
-        kib += memories["synapse"] * (np.array(costs.transposable.static.band) - 1)
-    core = np.array(static.core_logic.band) + kib * np.array(static.sram_kib.band)
+    static = costs.static
+    core = np.array(static.core_logic.band) + _kib(chip, costs) * np.array(static.sram_kib.band)
     result = np.zeros((3, chip.cores + 1))
     result[:, : chip.cores] = core[:, None]
     result[:, : chip.cores : chip.noc.cores_per_router] += np.array(static.router.band)[:, None]
     return result
 
 
+def _kib(chip: Chip, costs: CostTable) -> Floats:
+    """float64[3]: KiB of a core that leak; the larger cells of a crossbar count as more of them."""
+    memories = {name: memory.capacity_bits / 8192 for name, memory in chip.core.memories().items()}
+    kib = np.full(3, sum(memories.values()))
+    if costs.transposable and _is_crossbar(chip):
+        kib += memories["synapse"] * (np.array(costs.transposable.static.band) - 1)
+    return kib
+
+
 def leakage(chip: Chip, costs: CostTable) -> dict[str, Floats]:
     """Static power of the whole chip in microwatts, float64[3], by kind; the sum of `power` over the nodes."""
-    kib = sum(memory.capacity_bits for memory in chip.core.memories().values()) / 8192
-    static = costs.static
-    number = {"core_logic": chip.cores, "sram_kib": chip.cores * kib, "router": chip.noc.columns * chip.noc.rows}
-    return {kind: how_many * np.array(getattr(static, kind).band) for kind, how_many in number.items()}
+    static, routers = costs.static, chip.noc.columns * chip.noc.rows
+    return {
+        "core_logic": chip.cores * np.array(static.core_logic.band),
+        "sram_kib": chip.cores * _kib(chip, costs) * np.array(static.sram_kib.band),
+        "router": routers * np.array(static.router.band),
+    }
 
 
 def price(counts: Ints, phase_cycles: Ints, chip: Chip, costs: CostTable) -> Energy:

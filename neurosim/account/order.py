@@ -54,11 +54,23 @@ class Order(NamedTuple):
 def bill(ops: Ints, cycles: int, samples: int, chip: Chip, costs: CostTable) -> Bill:
     """What one sample costs, by uncertain constant. ops: int64[ops], events of all `samples`; cycles: their time."""
     table = hashlib.sha256(costs.model_dump_json().encode()).hexdigest()[:8]
-    dynamic = ops * prices(chip, costs)  # pJ
-    parts = {f"{table}.{name}": dynamic[:, k] for k, name in enumerate(OPS) if ops[k]}
-    seconds = cycles / chip.clock_mhz  # microseconds; times microwatts: pJ
-    parts |= {f"{table}.static.{name}": uw * seconds for name, uw in leakage(chip, costs).items()}
-    return {name: part / samples / 1000 for name, part in parts.items()}
+    plain, found = _parts(ops, cycles, _without_crossbar(chip), costs), _parts(ops, cycles, chip, costs)
+    # What a crossbar adds is an uncertainty of its own: the price of the op is not.
+    crossbar = {f"{name}.crossbar": found[name] - part for name, part in plain.items() if np.any(found[name] != part)}
+    return {f"{table}.{name}": part / samples / 1000 for name, part in {**plain, **crossbar}.items()}
+
+
+def _parts(ops: Ints, cycles: int, chip: Chip, costs: CostTable) -> Bill:
+    """Energies in pJ by op, and by kind of leakage."""
+    dynamic = ops * prices(chip, costs)
+    microseconds = cycles / chip.clock_mhz
+    parts = {name: dynamic[:, k] for k, name in enumerate(OPS) if ops[k]}
+    return parts | {f"static.{name}": uw * microseconds for name, uw in leakage(chip, costs).items()}
+
+
+def _without_crossbar(chip: Chip) -> Chip:
+    learning = chip.core.learning.model_copy(update={"backward": "transposed_read"})
+    return chip.model_copy(update={"core": chip.core.model_copy(update={"learning": learning})})
 
 
 def mean_bill(bills: Sequence[Bill]) -> Bill:
@@ -77,7 +89,7 @@ def order(a: Bill, b: Bill) -> Order:
     names = sorted(a.keys() | b.keys())
     first = np.array([a.get(name, np.zeros(3)) for name in names]).reshape(-1, 3)[:, [0, 2]]
     second = np.array([b.get(name, np.zeros(3)) for name in names]).reshape(-1, 3)[:, [0, 2]]
-    drawn = _drawn(names, first) - _drawn(names, second)
+    drawn = _drawn(names, first, second)
     inverse = _least_ratio(second, first)
     return Order(
         low=float((first - second).min(axis=1).sum()),
@@ -107,10 +119,15 @@ def _least_ratio(first: Floats, second: Floats) -> float:
         ratio = found
 
 
-def _drawn(names: Sequence[str], band: Floats) -> Floats:
-    """float64[draws]: the energy at random prices. The position of a constant in its band follows from its name."""
-    energy = np.zeros(_DRAWS)
-    for name, (low, high) in zip(names, band, strict=True):
+def _drawn(names: Sequence[str], first: Floats, second: Floats) -> Floats:
+    """float64[draws]: first - second at random prices. The place of a constant in its band follows from its name."""
+    difference = np.zeros(_DRAWS)
+    for name, one, other in zip(names, first, second, strict=True):
         place = np.random.default_rng(zlib.crc32(name.encode())).random(_DRAWS)
-        energy += low * (high / low) ** place if low > 0 else high * place
-    return energy
+        difference += _at(place, *one) - _at(place, *other)
+    return difference
+
+
+def _at(place: Floats, low: float, high: float) -> Floats:
+    """The value at a place (0 to 1) of a band, logarithmic where that exists."""
+    return low * (high / low) ** place if low > 0 else low + (high - low) * place

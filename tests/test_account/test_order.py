@@ -13,7 +13,9 @@ from neurosim.account.order import Bill, bill, mean_bill, order, total
 from neurosim.chip import load_chip
 from neurosim.ops import PHASES, Op
 
-part = st.tuples(st.floats(0, 100), st.floats(1, 5), st.floats(1, 5)).map(
+CROSSBAR = ("core.learning.backward=crossbar",)
+
+part = st.tuples(st.just(0.0) | st.floats(0.01, 100), st.floats(1, 5), st.floats(1, 5)).map(
     lambda x: np.array([x[0] / x[1], x[0], x[0] * x[2]])
 )
 bills = st.dictionaries(st.sampled_from("abcde"), part, min_size=1)
@@ -70,9 +72,9 @@ def test_equal_energies_are_equal() -> None:
     assert order(one, {"a": np.zeros(3)}).ratio_high == np.inf
 
 
-@pytest.mark.parametrize("name", ["mesh16", "loihi"])
-def test_a_bill_adds_up_to_the_price(name: str) -> None:
-    chip = load_chip(name)
+@pytest.mark.parametrize(("name", "change"), [("mesh16", ()), ("mesh16", CROSSBAR), ("loihi", ())])
+def test_a_bill_adds_up_to_the_price(name: str, change: tuple[str, ...]) -> None:
+    chip = load_chip(name, change)
     costs = load_costs(chip.costs)
     rng = np.random.default_rng(1)
     counts = rng.integers(0, 1000, (len(PHASES), chip.cores + 1, len(Op)))
@@ -81,6 +83,20 @@ def test_a_bill_adds_up_to_the_price(name: str) -> None:
     assert total(found) == pytest.approx(price(counts, cycles, chip, costs).total / 7 / 1000)
     leaks = leakage(chip, costs)
     assert sum(leaks.values()) == pytest.approx(power(chip, costs).sum(axis=1))
+
+
+def test_what_a_crossbar_adds_is_an_uncertainty_of_its_own() -> None:
+    """Cheap accesses may go with dear transposable cells: the bounds of the ratio are those of the factors."""
+    costs = load_costs("cacti22lop")
+    ops = np.zeros(len(Op), np.int64)
+    ops[Op.SYNAPSE_READ] = 1
+    rows, both = (bill(ops, 0, 1, load_chip("mesh16", change), costs) for change in ((), CROSSBAR))
+    assert costs.transposable is not None
+    least, _, most = costs.transposable.access.band
+    low, _, high = total(rows)
+    found = order(both, rows)
+    assert found.ratio_low <= least and found.ratio_high >= most
+    assert total(both) == pytest.approx([low * least, total(rows)[1] * costs.transposable.access.band[1], high * most])
 
 
 def test_the_mean_of_bills_is_that_of_each_part() -> None:
