@@ -16,6 +16,7 @@ from neurosim.engine.forest import look_ahead
 from neurosim.engine.forward import new_activity
 from neurosim.engine.layout import CYCLE, DEADLOCK, OVERRUNS, PORTS, Machine, Placed, build_machine
 from neurosim.engine.run import Run
+from neurosim.engine.tissue import Tissue
 from neurosim.errors import ConfigError, SimulationError
 from neurosim.fabric import Fabric, FabricState
 from neurosim.image import Image, Ints, Kinds, State
@@ -69,7 +70,7 @@ def _sums(image: Image) -> type[np.signedinteger[Any]]:
     return np.int64 if most >= 2**31 else np.int32
 
 
-def _online_tissue(image: Image, module: ModuleType) -> Any:
+def _tissue_of(image: Image) -> Tissue:
     """Silent neurons for the engine of online rules."""
     sizes, n = image.sizes, int(np.max(image.sizes))
     start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -78,11 +79,12 @@ def _online_tissue(image: Image, module: ModuleType) -> Any:
     def zeros(*shape: int) -> Ints:
         return np.zeros(shape, np.int64)
 
-    return module.Tissue(
-        start, *(zeros(neurons) for _ in range(5)), zeros(int(sizes[0])), np.zeros((2, neurons), np.uint8),
-        np.zeros(neurons, _sums(image)), zeros(2, len(sizes), n), zeros(2, len(sizes)), zeros(1),
-        zeros(len(image.slices.core)), zeros(n), zeros(n), zeros(n), zeros(image.hardware.banks),
-        zeros(image.hardware.cores, 2),
+    return Tissue(
+        start=start, membrane=zeros(neurons), error=zeros(neurons), arrived=zeros(neurons), symbol=zeros(neurons),
+        wins=zeros(neurons), level=zeros(int(sizes[0])), teach=np.zeros((2, neurons), np.uint8),
+        drive=np.zeros(neurons, _sums(image)), spike=zeros(2, len(sizes), n), number=zeros(2, len(sizes)),
+        winner=zeros(1), line=zeros(len(image.slices.core)), active=zeros(n), row=zeros(n), part=zeros(n),
+        bank=zeros(image.hardware.banks), busy=zeros(image.hardware.cores, 2),
     )  # fmt: skip
 
 
@@ -133,7 +135,7 @@ def run(
     values, labels, rates = batch.values.copy(), batch.labels.copy(), batch.rates.copy()
     try:
         if image.online:
-            tissue, table = _online_tissue(image, module), image.generators.table
+            tissue, table = _tissue_of(image), image.generators.table
             module.run_batch(
                 m, tissue, state.random, table, state.weights, image.offsets, state.bias, image.noise, values, labels,
                 rates, *results,

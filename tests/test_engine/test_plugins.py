@@ -1,10 +1,15 @@
 """A rule and a neuron from files of the user are compiled into the engine, and both engines agree on them."""
 
+import importlib
 from pathlib import Path
 
 import numpy as np
 
 from neurosim.chip import load_chip
+from neurosim.engine.bench import Bench
+from neurosim.engine.forward import Activity
+from neurosim.engine.layout import Machine
+from neurosim.engine.tissue import Tissue
 from neurosim.engine.verify import verify
 from neurosim.learning import load_rule
 from neurosim.network import mlp
@@ -48,3 +53,10 @@ def test_both_engines_take_a_rule_and_a_neuron_from_files(tmp_path: Path) -> Non
         assert verify(image, state, batch) is None
         results.append(image.digest())
     assert results[0] != results[1]
+
+
+def test_cached_code_names_only_types_that_every_process_can_import() -> None:
+    """Kernels without a rule are shared: their index holds the types of all callers, whichever rule runs next."""
+    for kind in (Tissue, Bench, Activity, Machine):
+        assert getattr(importlib.import_module(kind.__module__), kind.__name__) is kind
+        assert "_" not in kind.__module__.rpartition(".")[2]  # not a module that `bound` made for a rule
