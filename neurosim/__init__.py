@@ -15,6 +15,8 @@ _PUBLIC = {
     "Group": "neurosim.connectome",
     "Raster": "neurosim.stimulus",
     "Sparse": "neurosim.connectome",
+    "Study": "neurosim.study",
+    "compare": "neurosim.compare",
     "load_chip": "neurosim.chip",
     "load_costs": "neurosim.account.costs",
     "load_dataset": "neurosim.data.datasets",

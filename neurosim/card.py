@@ -31,6 +31,7 @@ class Word(NamedTuple):
     place: str
     bits: int
     what: str
+    inference: bool = False  # needed without learning as well
 
 
 class Access(NamedTuple):
@@ -59,6 +60,10 @@ class Card:
     def bits(self, place: str) -> int:
         """Bits of state at each `synapse`, `neuron`, `axon` or `axon register`, besides weight and membrane."""
         return sum(word.bits for word in self.words if word.place == place)
+
+    def extra_bits(self, place: str) -> int:
+        """As `bits`, without the words that inference needs as well."""
+        return sum(word.bits for word in self.words if word.place == place and not word.inference)
 
     @property
     def synapse_bits(self) -> int:

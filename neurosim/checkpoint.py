@@ -1,4 +1,4 @@
-"""Where a session stands: weights, router pointers, counts so far, what was right, and the position.
+"""Where a session stands: weights, router pointers, counts so far, what was right, probes, and the position.
 
 A checkpoint is one npz file, replaced whole (`trace.write_file`): a kill at any moment leaves the last one.
 """
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from neurosim.engine.run import Run
 from neurosim.errors import ResultError
 from neurosim.image import State
+from neurosim.probe import Probes
 from neurosim.trace import flatten, load_arrays, run_from_arrays, save_arrays
 
 __all__ = ["FILE", "Checkpoint", "Stage", "load_checkpoint", "save_checkpoint"]
 
 FILE = "checkpoint.npz"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass
@@ -40,16 +41,17 @@ class Stage:
 
 @dataclass
 class Checkpoint:
-    """The two stages (`train`, `test`) and the state of the chip at this point."""
+    """The two stages (`train`, `test`), the state of the chip at this point, and the probes on the way."""
 
     digest: str
     state: State
     stages: dict[str, Stage]
+    probes: Probes = field(default_factory=Probes)
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Replace the checkpoint of a run directory."""
-    arrays = flatten(checkpoint.state, "state.")
+    arrays = flatten(checkpoint.state, "state.") | checkpoint.probes.arrays()
     meta: dict[str, Any] = {"version": _VERSION, "digest": checkpoint.digest, "stages": {}}
     for name, stage in checkpoint.stages.items():
         meta["stages"][name] = {"done": stage.done, "wall_s": stage.wall_s}
@@ -88,11 +90,12 @@ def load_checkpoint(folder: Path, fresh: State) -> Checkpoint:
                 shapes = f"expected {name} of shape {value.shape}, found {saved.shape}"
                 raise ResultError(f"{path}: {shapes}")
             setattr(fresh, name, int(saved) if saved.ndim == 0 else saved)
+        probes = Probes.of(arrays)
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, ResultError):
             raise
         raise ResultError(f"{path}: expected a checkpoint, found other content ({error})") from None
-    return Checkpoint(str(meta["digest"]), fresh, stages)
+    return Checkpoint(str(meta["digest"]), fresh, stages, probes)
 
 
 def _run(arrays: dict[str, NDArray[Any]], prefix: str) -> Run | None:

@@ -1,7 +1,6 @@
 """The command line. The only module that prints and exits; commands import what they need when they run."""
 
 import logging
-import sys
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurosim import __version__
+from neurosim.cli_compare import compare
 from neurosim.errors import ConfigError, NeurosimError, ResultError
+from neurosim.screen import show
 
 if TYPE_CHECKING:
     from neurosim.config import Config
@@ -154,7 +155,7 @@ def run(
         click.echo(f"{stop}. To continue: neurosim run --resume {folder}", err=True)
         ctx.exit(130)
     summary = results.write(folder, job, end, table)
-    _show(summary_tables(summary))
+    show(summary_tables(summary))
     click.echo(f"run directory: {folder}")
 
 
@@ -194,64 +195,23 @@ def _quantisation(entry: "Quantisation") -> str:
     )
 
 
-def _show(renderable: Any) -> None:
-    """Print tables; where there is no terminal, wide enough that nothing is cut."""
-    from rich.console import Console
-
-    console = Console() if sys.stdout.isatty() else Console(width=150)
-    console.print(renderable)
-
-
 @main.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @_options(_network)
 @click.pass_context
 def check(ctx: click.Context, /, files: tuple[str, ...], network: str | None) -> None:
     """Validate chip and cost files; print capacities, and what --network occupies on each chip."""
-    from neurosim.config import is_cost_file
+    from neurosim.check import check as lines_about
 
     wrong = 0
     for name in files:
         try:
-            _check_costs(name) if is_cost_file(name) else _check_chip(name, network or "784-512-10")
+            for line in lines_about(name, network or "784-512-10"):
+                click.echo(line) if isinstance(line, str) else show(line)
         except NeurosimError as error:
             wrong += 1
             click.echo(f"Error: {error}", err=True)
     ctx.exit(2 if wrong else 0)
-
-
-def _check_costs(name: str) -> None:
-    from neurosim.account.costs import load_costs
-
-    table = load_costs(name)
-    click.echo(f"{name}: cost table {table.name}: complete, {table.quality}, {table.source}")
-
-
-def _check_chip(name: str, network: str) -> None:
-    from neurosim.account.costs import load_costs
-    from neurosim.chip import load_chip
-
-    chip = load_chip(name)
-    routers = f" at {chip.noc.routers} routers" if chip.noc.cores_per_router > 1 else ""
-    click.echo(f"{name}: chip {chip.name}: valid, {chip.cores} cores{routers}, {chip.clock_mhz:g} MHz")
-    for memory, shape in chip.core.memories().items():
-        size = f"{shape.words:,} words of {shape.word_bits} bits in {shape.banks} bank(s)"
-        click.echo(f"  {memory} memory of a core: {size}, {shape.capacity_bits / 8192:.4g} KiB")
-    costs = load_costs(chip.costs)
-    click.echo(f"  cost table {costs.name}: complete, no cost is missing")
-    _check_occupancy(chip, network)
-
-
-def _check_occupancy(chip: Any, network: str) -> None:
-    from neurosim.console import occupancy_table
-    from neurosim.errors import PlacementError
-    from neurosim.network import mlp, parse_sizes
-    from neurosim.place import occupancy
-
-    try:
-        _show(occupancy_table(f"{network} on {chip.name}", occupancy(mlp(parse_sizes(network)), chip)))
-    except PlacementError as error:
-        click.echo(f"  {network} does not fit: {error}")
 
 
 @main.command()
@@ -262,7 +222,7 @@ def place(chip: str, rule: str, overrides: tuple[str, ...], **parts: str | None)
     from neurosim.place import occupancy
 
     image, placed, where, _ = _placed(chip, rule, overrides, **parts)
-    _show(occupancy_table(f"{placed.weights:,} synapses: {image.name}", occupancy(placed, where)))
+    show(occupancy_table(f"{placed.weights:,} synapses: {image.name}", occupancy(placed, where)))
     click.echo(f"image digest: {image.digest()}")
 
 
@@ -387,7 +347,7 @@ def reprice(run_directory: Path, costs: str) -> None:
     from neurosim.account.costs import load_costs
     from neurosim.console import summary_tables
 
-    _show(summary_tables(results.reprice(run_directory, load_costs(costs))))
+    show(summary_tables(results.reprice(run_directory, load_costs(costs))))
 
 
 @main.command()
@@ -414,7 +374,7 @@ def rules(names: tuple[str, ...], chip: str) -> None:
     for name in names or rule_names():
         rule = load_rule(name)
         card = rule.card(formats(where), rule.Settings())
-        _show(card_table(name, rule.TITLE, rule.SOURCE, card, where.name))
+        show(card_table(name, rule.TITLE, rule.SOURCE, card, where.name))
 
 
 @main.command()
@@ -431,6 +391,9 @@ def schema(what: str) -> None:
 
     models: dict[str, type[BaseModel]] = {"chip": Chip, "costs": CostTable, "run": Config}
     click.echo(json.dumps(models[what].model_json_schema(), indent=2))
+
+
+main.add_command(compare)
 
 
 if __name__ == "__main__":

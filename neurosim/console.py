@@ -53,7 +53,7 @@ def summary_tables(summary: Mapping[str, Any]) -> RenderableType:
             table.add_section()
         else:
             table.add_row(label, *values)
-    return Group(_accuracy(summary), table, _community(summary))
+    return Group(_accuracy(summary), table, _extra(summary), _community(summary))
 
 
 def _rows(sections: list[Mapping[str, Any]]) -> Iterator[tuple[str | None, list[str]]]:
@@ -117,6 +117,15 @@ def _accuracy(summary: Mapping[str, Any]) -> Text:
         f" (label has the only largest count), {found['test']:.2f} % argmax, "
         f"{found['test_membrane']:.2f} % with ties decided by the membrane (our extension)",
     )
+
+
+def _extra(summary: Mapping[str, Any]) -> Text:
+    memory = summary.get("learning_memory")
+    if not memory:
+        return Text("")
+    names = {"synapse_bits": "synapses", "neuron_bits": "neurons", "axon_bits": "axons", "copy_bits": "mirrored copies"}
+    parts = ", ".join(f"{names[key]} {bits:,}" for key, bits in memory.items() if bits and key in names)
+    return Text(f"Learning takes {memory['total_bits']:,} bits besides what inference needs ({parts or 'none'}).")
 
 
 def _community(summary: Mapping[str, Any]) -> Text:

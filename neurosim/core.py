@@ -76,7 +76,7 @@ class Synapse(Section):
 
     @property
     def weights_per_word(self) -> int:
-        """Synapses in one word."""
+        """Synapses in one word; what is left of the word is spare."""
         return self.word_bits // self.weight_bits
 
     @property
@@ -99,7 +99,7 @@ class Synapse(Section):
                 f"expected at most {word - bits} (a weight and its index lie in one word of {word} bits),"
                 f" got {self.sparse.index_bits if self.sparse else 'nothing'}",
             ),
-            (word % bits == 0, ("word_bits",), f"expected a multiple of weight_bits = {bits}, got {word}"),
+            (word >= bits, ("word_bits",), f"expected at least weight_bits = {bits}, got {word}"),
             (
                 self.words >= self.banks,
                 ("capacity_kib",),

@@ -2,16 +2,19 @@
 
 Each kernel of a rule gets numbers by position, never arrays. Its parameters must be those of the contract, its body
 may read only those that the rule declares, and no name from outside but constants and other pure kernels: a list or
-an array of the module would be a memory that no chip has, a call into a library could be anything.
+an array of the module would be a memory that no chip has, a call into a library could be anything. What the check
+reads is bytecode, so it refuses whatever it cannot follow: functions within functions, attributes of anything but `c`.
 """
 
-import builtins
 import dis
 from collections.abc import Iterator
-from types import ModuleType
+from numbers import Integral
+from types import FunctionType, ModuleType
 from typing import Any
 
-__all__ = ["CONTRACTS", "breaches"]
+from neurosim.errors import ConfigError
+
+__all__ = ["CONTRACTS", "breaches", "constants_of"]
 
 CONTRACTS: dict[str, dict[str, tuple[str, ...]]] = {
     "phased": {
@@ -31,19 +34,23 @@ CONTRACTS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 _NUMBERS = (bool, int, float)
 _PURE = {"abs", "min", "max", "int", "bool", "range", "divmod"}  # builtins that keep nothing
-_KEEPS = {"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_ATTR", "STORE_SUBSCR", "IMPORT_NAME", "LOAD_CLOSURE", "YIELD_VALUE"}
+_KEEPS = {"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_ATTR", "STORE_SUBSCR", "IMPORT_NAME", "LOAD_CLOSURE", "YIELD_VALUE",
+          "MAKE_FUNCTION"}  # fmt: skip
 
 
 def breaches(rule: ModuleType) -> list[str]:
     """Everything about the kernels of a rule that is not local, in words; empty for an honest rule."""
-    problems = []
-    reads = rule.READS
+    problems = [*_registers(rule), *_changing(rule)]
+    reads, registers = rule.READS, frozenset(rule.Constants._fields)
     contract = CONTRACTS[rule.SCHEDULE]
     for name in reads:
         if name not in contract:
             problems.append(f"READS: expected kernels {', '.join(contract)}, got '{name}'")
     for name, local in contract.items():
         body = _body(getattr(rule, name))
+        if body is None:
+            problems.append(f"{name}: expected a function, compiled or not, got {type(getattr(rule, name)).__name__}")
+            continue
         wanted = (*local, "c")
         found = body.__code__.co_varnames[: body.__code__.co_argcount]
         if found != wanted:
@@ -53,55 +60,89 @@ def breaches(rule: ModuleType) -> list[str]:
         unknown = [word for word in declared if word not in local]
         if unknown:
             problems.append(f"READS: {name} is given {', '.join(local)}, not {', '.join(unknown)}")
-        problems += [f"{name}: {problem}" for problem in _reaches(body, name, set(), declared)]
+        problems += [f"{name}: {problem}" for problem in _reaches(body, registers, set(), declared)]
     return problems
 
 
-def _body(kernel: Any) -> Any:
-    """The Python function of a kernel, compiled or not."""
-    return getattr(kernel, "py_func", kernel)
+def _registers(rule: ModuleType) -> Iterator[str]:
+    """Registers of a rule that are not declared to hold a number."""
+    for field in rule.Constants._fields:
+        kind = rule.Constants.__annotations__.get(field)
+        if kind not in (int, "int"):
+            yield f"Constants.{field}: expected int, got {getattr(kind, '__name__', kind)}; a register holds one number"
 
 
-def _reaches(body: Any, name: str, seen: set[Any], declared: tuple[str, ...] | None = None) -> Iterator[str]:
+def constants_of(rule: ModuleType, settings: Any, formats: Any) -> Any:
+    """What `quantise` of a rule puts in its registers. Raises ConfigError if that is anything but whole numbers."""
+    constants = rule.quantise(settings, formats)
+    for field, value in zip(constants._fields, constants, strict=True):
+        if not isinstance(value, Integral):
+            raise ConfigError(f"rule: Constants.{field}: expected a whole number, got {type(value).__name__}")
+    return constants
+
+
+def _changing(rule: ModuleType) -> Iterator[str]:
+    """Functions of a rule, kernels or not, that write a variable of the module: kernels could read it."""
+    for name, value in vars(rule).items():
+        body = _body(value)
+        if body is not None and body.__module__ == rule.__name__:
+            stored = [step.argval for step in dis.get_instructions(body) if step.opname == "STORE_GLOBAL"]
+            if stored:
+                yield f"{name}: writes the global {', '.join(stored)}; a rule keeps nothing between calls"
+
+
+def _body(kernel: Any) -> FunctionType | None:
+    """The Python function of a kernel, compiled or not; None for anything else."""
+    if type(kernel).__module__.startswith("numba."):
+        kernel = getattr(kernel, "py_func", None)
+    return kernel if isinstance(kernel, FunctionType) else None
+
+
+def _reaches(
+    body: FunctionType, registers: frozenset[str], seen: set[Any], declared: tuple[str, ...] | None = None
+) -> Iterator[str]:
     """What a function reads or keeps that it must not; `declared`: the parameters that it may read (None: all)."""
     if body in seen:
         return
     seen.add(body)
     code = body.__code__
     parameters = code.co_varnames[: code.co_argcount]
-    if code.co_kwonlyargcount or code.co_flags & 0x0C or body.__defaults__:
-        yield "expected plain parameters (no defaults, * or **)"
+    if code.co_kwonlyargcount or code.co_flags & 0x0C or body.__defaults__ or body.__closure__:
+        yield "expected plain parameters (no defaults, * or **) and nothing from an enclosing function"
+    last: tuple[str, ...] = ()
     for step in dis.get_instructions(body):
         if step.opname in _KEEPS:
             yield f"{step.opname} {step.argrepr}: expected arithmetic alone; a kernel keeps nothing"
-        for word in _loaded(step):
+        elif step.opname == "LOAD_GLOBAL":
+            yield from _outside(step.argval, body, registers, seen)
+        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD") and (last[-1:] != ("c",) or step.argval not in registers):
+            yield f"reads an attribute '{step.argval}': expected the registers of c alone"
+        last = _loaded(step)
+        for word in last:
             if declared is not None and word in parameters and word not in (*declared, "c"):
                 yield f"reads '{word}', which READS does not declare (it declares {', '.join(declared) or 'nothing'})"
-    for word in code.co_names:
-        if word in body.__globals__:
-            yield from _outside(word, body.__globals__[word], name, seen)
-        elif hasattr(builtins, word) and word not in _PURE and _is_called(body, word):
-            yield f"calls {word}(): expected only {', '.join(sorted(_PURE))}"
 
 
 def _loaded(step: dis.Instruction) -> tuple[str, ...]:
-    """Names of the local variables that an instruction loads."""
-    if not step.opname.startswith("LOAD_FAST"):
+    """Names of the local variables that an instruction loads (newer Pythons load or store two at a time)."""
+    if "LOAD_FAST" not in step.opname:
         return ()
-    return step.argval if isinstance(step.argval, tuple) else (step.argval,)
+    names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+    return names[1:] if step.opname.startswith("STORE") else names
 
 
-def _is_called(body: Any, word: str) -> bool:
-    return any(step.opname == "LOAD_GLOBAL" and step.argval == word for step in dis.get_instructions(body))
-
-
-def _outside(word: str, value: Any, name: str, seen: set[Any]) -> Iterator[str]:
-    """What is wrong with a global that a kernel names."""
+def _outside(word: str, body: FunctionType, registers: frozenset[str], seen: set[Any]) -> Iterator[str]:
+    """What is wrong with a name that a kernel takes from outside."""
+    if word not in body.__globals__:
+        if word not in _PURE:
+            yield f"uses {word}: expected only {', '.join(sorted(_PURE))}"
+        return
+    value = body.__globals__[word]
     if isinstance(value, _NUMBERS):
         return
-    body = _body(value)
-    if hasattr(body, "__code__"):
-        yield from (f"{word}: {problem}" for problem in _reaches(body, name, seen))
+    inner = _body(value)
+    if inner is not None:
+        yield from (f"{word}: {problem}" for problem in _reaches(inner, registers, seen))
         return
     kind = type(value).__name__
     yield f"reads the global {word} ({kind}): expected constants and kernels only; a {kind} is no local number"

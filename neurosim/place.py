@@ -11,6 +11,7 @@ from neurosim.errors import ConfigError, PlacementError
 from neurosim.generator import generators, no_generators
 from neurosim.image import Image
 from neurosim.learning import Formats
+from neurosim.locality import constants_of
 from neurosim.network import ENCODERS, Network
 from neurosim.neuron import COMPOSITE, SPIKING, accumulate_float32, load_neuron
 from neurosim.occupancy import EMPTY, RESOURCES, Demand, capacity, copy_demand, slice_demand
@@ -232,8 +233,6 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
         problems.append(
             f"rule '{name}' needs its circuit on the core; core.learning.circuits has: {circuits}"
         )
-    if card.backward_path and core.learning.backward not in ("transposed_read",) and rule.SCHEDULE == "online":
-        problems.append(f"core.learning.backward: {core.learning.backward} is not built for online rules yet")
     if card.history_bits > core.learning.history_bits:
         problems.append(
             f"spike history: the rule stores {card.history_bits} slots, "
@@ -244,7 +243,7 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
         have = core.neuron.word_bits
         problems.append(f"neuron word: {need} bits of state, core.neuron.word_bits is {have}")
     row = (core.synapse.words - 1).bit_length() + (core.neuron.entries - 1).bit_length()  # address, length
-    need = row + card.bits("axon") + (card.symbol_bits if core.mirrors else 0)
+    need = row + card.bits("axon") + (card.symbol_bits if core.mirrors and not card.online_in_time else 0)
     if need > core.axon.entry_bits:
         kept = ", history and the symbol of a mirrored row" if core.mirrors else " and history"
         problems.append(
@@ -329,7 +328,7 @@ def place(
     """
     settings = rule.Settings() if settings is None else settings
     form, online = formats(chip), rule.SCHEDULE == "online"
-    constants = rule.quantise(settings, form)
+    constants = constants_of(rule, settings, form)
     card = rule.card(form, settings)
     neuron = _fitting_neuron(network, rule)
     sizes = np.array(network.sizes, np.int64)

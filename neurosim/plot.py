@@ -1,6 +1,6 @@
 """Tables -> matplotlib Figures. No computation beyond the sums that a bar shows; nothing is written to disk.
 
-The tables are those of `neurosim.report`: curve, energy, causes and memory.
+The tables are those of `neurosim.report` (curve, energy, causes and memory) and of `neurosim.comparison`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,14 @@ from matplotlib.figure import Figure
 from neurosim.ops import CAUSES, PHASES
 from neurosim.report import three_digits
 
-__all__ = ["causes_by_unit", "energy_by_unit", "learning_curve", "memory_accesses"]
+__all__ = [
+    "accuracy_against_energy",
+    "causes_by_unit",
+    "energy_by_phase",
+    "energy_by_unit",
+    "learning_curve",
+    "memory_accesses",
+]
 
 _PHASE_COLOURS = {"io": "#8c8c8c", "forward": "#3b75af", "error": "#d98032", "update": "#58935a"}
 _PHASE_COLOURS["static"] = "#c9c3b4"
@@ -24,7 +31,9 @@ _CAUSE_COLOURS = {
     "conflict": "#d98032",
     "barrier": "#b9a7cf",
 }
-_TITLES = {"train": "training", "test": "inference"}
+_TITLES = {"train": "training", "test": "inference", "inference": "inference"}
+_RULE_COLOURS = ("#3b75af", "#d98032", "#58935a", "#c44e52", "#8172b2", "#937860")
+_MARKERS = "osD^vPX*"
 
 
 def _figure(panels: int, height: float = 3.6) -> tuple[Figure, list[Axes]]:
@@ -147,4 +156,59 @@ def memory_accesses(memory: pd.DataFrame) -> Figure:
         axis.set_xlabel("word accesses per sample")
         axis.set_title(f"{_TITLES[mode].capitalize()}: memory accesses")
         axis.legend(frameon=False, fontsize="small", loc="lower right")
+    return figure
+
+
+def accuracy_against_energy(table: pd.DataFrame, mode: str) -> Figure:
+    """Accuracy of each configuration against the energy of a sample (`mode` train or inference), logarithmic.
+
+    Bars are the band of the energy and the standard deviation over seeds; a ring and a step line mark the Pareto
+    front, which rests on the mid values. Numbers are the rows of the table.
+    table: columns row, rule, chip, accuracy, accuracy_sd, MODE_low_nj, MODE_mid_nj, MODE_high_nj, pareto_MODE.
+    """
+    figure, (axis,) = _figure(1, 5.0)
+    rules, chips = list(dict.fromkeys(table["rule"])), list(dict.fromkeys(table["chip"]))
+    low, mid, high = (table[f"{mode}_{end}_nj"] for end in ("low", "mid", "high"))
+    for (rule, chip), rows in table.groupby(["rule", "chip"], sort=False):
+        at = rows.index
+        axis.errorbar(
+            mid[at], rows["accuracy"], xerr=[mid[at] - low[at], high[at] - mid[at]], yerr=rows["accuracy_sd"].fillna(0),
+            linestyle="none", marker=_MARKERS[chips.index(chip) % len(_MARKERS)], elinewidth=0.8,
+            color=_RULE_COLOURS[rules.index(rule) % len(_RULE_COLOURS)], label=f"{rule} on {chip}",
+        )  # fmt: skip
+    for row, x, y in zip(table["row"], mid, table["accuracy"], strict=True):
+        axis.annotate(str(row), (x, y), xytext=(4, 4), textcoords="offset points", fontsize="x-small")
+    front = table[table[f"pareto_{mode}"]].sort_values(f"{mode}_mid_nj")
+    x, y = front[f"{mode}_mid_nj"], front["accuracy"]
+    axis.step(x, y, where="post", color="#8c8c8c", linestyle=":", linewidth=1, zorder=0)
+    axis.plot(x, y, "o", markersize=13, markerfacecolor="none", markeredgecolor="#8c8c8c", label="Pareto front")
+    axis.set_xscale("log")
+    axis.set_xlabel(f"energy per {_TITLES[mode]} sample (nJ), low to high")
+    axis.set_ylabel("test accuracy (%), by each rule's read-out")
+    axis.set_title(f"Accuracy against {_TITLES[mode]} energy")
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False, fontsize="small", loc="best")
+    return figure
+
+
+def energy_by_phase(phases: pd.DataFrame) -> Figure:
+    """Energy of one sample by phase, one bar a configuration, one panel a mode.
+
+    phases: columns row, rule, chip, network, bits, rounding, backward, mode, phase, mid_nj.
+    """
+    modes = [mode for mode in ("train", "inference") if (phases["mode"] == mode).any()]
+    figure, axes = _figure(len(modes), 1.2 + 0.35 * phases["row"].nunique())
+    for axis, mode in zip(axes, modes, strict=True):
+        rows = phases[phases["mode"] == mode]
+        names = rows.drop_duplicates("row").set_index("row")
+        labels = [
+            f"{row}: {entry.rule} on {entry.chip}, {entry.bits} bits {entry.rounding}"
+            for row, entry in names.iterrows()
+        ]
+        table = rows.pivot_table(index="row", columns="phase", values="mid_nj", aggfunc="sum").reindex(names.index)
+        layers = {phase: table[phase].tolist() for phase in (*PHASES, "static") if phase in table.columns}
+        _stacked(axis, labels, layers, _PHASE_COLOURS)
+        axis.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        axis.set_xlabel("energy per sample (nJ)")
+        axis.set_title(f"{_TITLES[mode].capitalize()}: energy by phase")
     return figure

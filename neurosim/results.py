@@ -9,13 +9,15 @@ import pandas as pd
 
 from neurosim import plot
 from neurosim.account.costs import CostTable
+from neurosim.account.learning import learning_memory
 from neurosim.checkpoint import Checkpoint
 from neurosim.config import FILE as CONFIG
-from neurosim.config import Config, load_config
+from neurosim.config import Config, load_config, rule_part
 from neurosim.engine.run import Run
 from neurosim.errors import ResultError
+from neurosim.probe import probe_table
 from neurosim.report import Report, curve_table, report
-from neurosim.session import Job, accuracy
+from neurosim.session import CRITERIA, Job, accuracy
 from neurosim.trace import load_run, save_arrays, save_run, write_file
 
 __all__ = ["SUMMARY", "draw", "read_summary", "reprice", "write"]
@@ -39,6 +41,9 @@ def write(folder: Path, job: Job, end: Checkpoint, costs: CostTable, *, plots: b
     summary = found.summary
     summary["digest"] = job.digest
     summary["accuracy"] = _accuracy(end, job.image.rule.READOUT)
+    rule = job.image.rule
+    card = rule.card(job.image.formats, rule_part(config.settings, rule))
+    summary["learning_memory"] = learning_memory(job.image, card, config.chip)._asdict()
     summary["quantisation"] = [vars(entry) for entry in job.quantisation]
     for mode, section in (("train", "train"), ("test", "inference")):
         if section in summary:
@@ -49,6 +54,8 @@ def write(folder: Path, job: Job, end: Checkpoint, costs: CostTable, *, plots: b
     for name, table in {**vars(found), "curve": curve}.items():
         if name in _TABLES:
             _write_table(folder / f"{name}.csv", table)
+    if len(end.probes.at):
+        _write_table(folder / "probes.csv", probe_table(end.probes, CRITERIA, config.chip, costs))
     _write_summary(folder, summary)
     if plots:
         draw(folder)

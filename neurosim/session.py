@@ -30,12 +30,26 @@ from neurosim.errors import ConfigError, ResultError
 from neurosim.image import Image, Quantisation, State
 from neurosim.learning import load_rule
 from neurosim.place import place
+from neurosim.probe import Plan
 from neurosim.stimulus import Batch
 from neurosim.trace import TEMPORARY, write_file
 
-__all__ = ["READOUTS", "Interrupted", "Job", "Progress", "accuracy", "marks", "prepare", "train", "trial_batches"]
+__all__ = [
+    "CRITERIA",
+    "READOUTS",
+    "Interrupted",
+    "Job",
+    "Progress",
+    "accuracy",
+    "marks",
+    "prepare",
+    "train",
+    "trial_batches",
+    "warm_up",
+]
 
 STRICT, ARGMAX, MEMBRANE = 1, 2, 4
+CRITERIA = {"strict": STRICT, "argmax": ARGMAX, "membrane": MEMBRANE}
 READOUTS = {"strict": STRICT, "membrane": MEMBRANE}
 _CHUNK = {"compiled": 200, "reference": 2}
 
@@ -147,17 +161,19 @@ def train(
     chunk: int | None = None,
     checkpoint_s: float = 15.0,
     progress: Callable[[Progress], None] = lambda _: None,
+    probes: Plan = Plan(),  # noqa: B008 (a tuple of two numbers)
 ) -> Checkpoint:
     """Run a job's training and then its evaluation in the run directory `folder`; return where it ended.
 
     `chunk` presentations (None: about a second's worth) are one call of the engine. A checkpoint is written
     every `checkpoint_s` seconds, at the end of each stage, and on Ctrl-C or SIGTERM, which raise Interrupted
-    after the running chunk.
+    after the running chunk. `probes` test the network in between, which changes nothing else (`neurosim.probe`).
     Raises ResultError if the folder holds another run, or an interrupted one and `resume` is false.
     """
     chunk = chunk or _CHUNK.get(job.config.engine, 1)
     checkpoint = _open(job, folder, resume)
     stages = (("train", _training_batch), ("test", _test_batch))
+    due = set(probes.due(job.totals["train"]))
     bit = READOUTS[job.image.rule.READOUT]
     with _interrupts() as interrupted:
         for name, make in stages:
@@ -167,10 +183,13 @@ def train(
             saved = time.monotonic()
             while stage.done < total:
                 began = time.perf_counter()
-                batch = make(job, stage.done, min(total, stage.done + chunk))
+                stop = _stop(stage.done, total, chunk, due if name == "train" else set())
+                batch = make(job, stage.done, stop)
                 run = simulate(job.image, checkpoint.state, batch, engine=job.config.engine)
                 _add(stage, run, batch.labels, job.image.online, keep_samples=name == "test")
                 stage.wall_s += time.perf_counter() - began
+                if name == "train" and stage.done in due:
+                    _probe(job, checkpoint, probes.images, chunk)
                 right = float(np.mean(stage.marks[-1000:] & bit > 0))
                 progress(Progress(name, stage.done, total, right, stage.wall_s))
                 if interrupted() or time.monotonic() - saved >= checkpoint_s:
@@ -180,6 +199,23 @@ def train(
                     raise Interrupted(name, stage.done, total, folder)
             save_checkpoint(folder, checkpoint)
     return checkpoint
+
+
+def _stop(done: int, total: int, chunk: int, due: set[int]) -> int:
+    """Where the chunk after `done` presentations ends: never behind the next probe."""
+    return min(total, done + chunk, *(at for at in due if at > done))
+
+
+def _probe(job: Job, checkpoint: Checkpoint, images: int, chunk: int) -> None:
+    """Test the weights of this moment on the first test images, on a copy of the chip."""
+    state, stage = _evaluation_state(job, checkpoint.state), checkpoint.stages["train"]
+    found, images = [], min(images, job.config.test)
+    for start in range(0, images, chunk):
+        batch = _test_batch(job, start, min(images, start + chunk))
+        run = simulate(job.image, state, batch, engine=job.config.engine)
+        found.append(marks(run.output_counts, run.output_membrane, batch.labels, membrane_alone=job.image.online))
+    assert stage.run is not None
+    checkpoint.probes.add(stage.done, np.concatenate(found), stage.run)
 
 
 def _training_batch(job: Job, start: int, stop: int) -> Batch:
@@ -203,6 +239,12 @@ def trial_batches(data: Dataset, image: Image, samples: int, learning_rate: floa
     values, labels = data.train_images[:samples], data.train_labels[:samples]
     rate = np.full(len(values), image.rate(learning_rate), np.int64)
     return [Batch(values, labels, 0, rate, True), Batch(values, labels, 0, 0 * rate, False)]
+
+
+def warm_up(job: Job) -> None:
+    """Compile what a job needs: one sample to learn and one to recognise, on a copy of the chip."""
+    for batch in trial_batches(job.data, job.image, 1, job.config.training().learning_rate):
+        simulate(job.image, job.initial.copy(), batch, engine=job.config.engine)
 
 
 def _evaluation_state(job: Job, trained: State) -> State:
@@ -253,11 +295,10 @@ def marks(
 
 def accuracy(found: NDArray[np.uint8]) -> dict[str, float]:
     """Shares of right answers in percent by criterion: strict, argmax, membrane. NaN of no samples."""
-    named = {"strict": STRICT, "argmax": ARGMAX, "membrane": MEMBRANE}
     size = max(len(found), 1)
     return {
         name: 100 * int(np.count_nonzero(found & bit)) / size if len(found) else float("nan")
-        for name, bit in named.items()
+        for name, bit in CRITERIA.items()
     }
 
 

@@ -202,10 +202,10 @@ def kinds(network: Network, chip: Chip, slices: Slices, card: Card, count_bits: 
     for q in range(projections):
         # Online, a bit that says whether the spike may teach travels with it, and a flip-flop notes it.
         _forward_kind(table, q, chip, slices, axon_address + online, Op.REGISTER_WRITE if online else Op.AXON_WRITE)
-        if online:
+        if core.mirrors:
+            _copy_kind(table, q, projections + q, chip, slices, card, online)
+        elif online:
             _sum_kind(table, q, projections, chip, slices, neuron_address)
-        elif core.mirrors:
-            _copy_kind(table, q, projections + q, chip, slices, card)
         else:
             _error_kind(table, q, projections, chip, slices, neuron_address + card.symbol_bits)
     for kind, bits in ((table.label, 16), (table.rate, 32)):
@@ -258,8 +258,12 @@ def _error_kind(table: Kinds, q: int, projections: int, chip: Chip, slices: Slic
         ops[Op.ERROR_ADD] = 0 if whole else 1
 
 
-def _copy_kind(table: Kinds, q: int, kind: int, chip: Chip, slices: Slices, card: Card) -> None:
-    """A desire for the mirrored copies at population q: a row in the synapse unit, times a factor in learning lanes."""
+def _copy_kind(table: Kinds, q: int, kind: int, chip: Chip, slices: Slices, card: Card, online: bool) -> None:
+    """An error symbol for the mirrored copies at population q: a row in the synapse unit.
+
+    Phased: times a factor, in learning lanes; symbol and spike train are kept in the axon word until the update.
+    Online: added as it is, and moved by a step where a neuron's own spike teaches; every word is written back at once.
+    """
     core, unit = chip.core, chip.core.synapse
     table.flits[kind] = _flits(chip, copy_bits(chip, card))
     table.phase[kind] = Phase.ERROR
@@ -267,10 +271,11 @@ def _copy_kind(table: Kinds, q: int, kind: int, chip: Chip, slices: Slices, card
         node, size = int(slices.core[s]), int(slices.size[s])
         words = -(-size // unit.weights_per_word)
         table.axon[kind, node] = core.axon.lookup_cycles
-        table.synapse[kind, node] = row_cycles(words, size, unit.banks, unit.ports, core.learning.lanes, 1)
+        uses = 2 if online else 1  # of a port by each word
+        table.synapse[kind, node] = row_cycles(uses * words, size, unit.banks, unit.ports, core.learning.lanes, 1)
         ops = table.ops[kind, node]
-        ops[Op.AXON_READ] = ops[Op.AXON_WRITE] = 1  # address of the row; symbol and spike train are kept
-        ops[Op.SYNAPSE_READ] = words
+        ops[Op.AXON_READ], ops[Op.AXON_WRITE] = 1, 0 if online else 1
+        ops[Op.SYNAPSE_READ], ops[Op.SYNAPSE_WRITE] = words, words if online else 0
         ops[Op.ERROR_MAC] = ops[Op.ACCUMULATOR_READ] = ops[Op.ACCUMULATOR_WRITE] = size
 
 

@@ -222,7 +222,7 @@ WRONG = [
         "16",
         "expected fewer than the 16 of weight_bits (one is the sign), got 16",
     ),
-    ("core.synapse.word_bits", "40", "expected a multiple of weight_bits = 16, got 40"),
+    ("core.synapse.word_bits", "15", "expected at least weight_bits = 16, got 15"),
     (
         "core.axon.entry_bits",
         "16",
@@ -357,7 +357,7 @@ def test_wrong_keys_and_syntax_are_named(tmp_path: Path, old: str, new: str, mes
 
 
 def test_faults_of_different_sections_are_reported_together(tmp_path: Path) -> None:
-    text, first = edited(TINY, "core.synapse.word_bits", "40")
+    text, first = edited(TINY, "core.synapse.word_bits", "15")
     text, second = edited(text, "noc.header_bits", "33")
     text, third = edited(text, "host.router", "one")
     assert [line.split(": ")[0] for line in refused(tmp_path, text)] == [

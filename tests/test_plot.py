@@ -51,3 +51,39 @@ def test_a_run_directory_is_drawn_again(finished_run: Path) -> None:
         path.unlink()
     assert sorted(path.stem for path in results.draw(finished_run)) == sorted(NAMES)
     assert {name: (finished_run / "plots" / f"{name}.png").read_bytes() for name in NAMES} == before
+
+
+def study_table() -> pd.DataFrame:
+    rows = [("a", "tiny", 90.0, 1.0, True), ("a", "mesh16", 92.0, 20.0, True), ("b", "tiny", 89.0, 30.0, False)]
+    return pd.DataFrame(
+        [
+            {"row": number, "rule": rule, "chip": chip, "accuracy": accuracy, "accuracy_sd": 0.5,
+             "train_low_nj": mid / 2, "train_mid_nj": mid, "train_high_nj": 3 * mid, "pareto_train": front}
+            for number, (rule, chip, accuracy, mid, front) in enumerate(rows, 1)
+        ]
+    )  # fmt: skip
+
+
+def test_the_front_and_every_row_are_in_the_plot() -> None:
+    (axis,) = plot.accuracy_against_energy(study_table(), "train").axes
+    assert axis.get_xscale() == "log" and "training" in axis.get_xlabel()
+    assert [text.get_text() for text in axis.texts] == ["1", "2", "3"]
+    rings = next(line for line in axis.lines if line.get_label() == "Pareto front")
+    assert list(rings.get_xdata()) == [1.0, 20.0] and list(rings.get_ydata()) == [90.0, 92.0]  # type: ignore[arg-type]
+    legend = axis.get_legend()
+    assert legend is not None
+    assert {text.get_text() for text in legend.get_texts()} >= {"a on tiny", "a on mesh16", "b on tiny"}
+
+
+def test_bars_of_the_phases_add_up() -> None:
+    what = {"rule": "a", "chip": "tiny", "bits": 8, "rounding": "nearest"}
+    rows = [
+        {**what, "row": row, "mode": mode, "phase": phase, "mid_nj": energy}
+        for row in (1, 2)
+        for mode in ("train", "inference")
+        for phase, energy in (("io", 1.0), ("forward", 2.0 * row), ("error", float(mode == "train")), ("static", 4.0))
+    ]
+    figure = plot.energy_by_phase(pd.DataFrame(rows))
+    lengths = [sum(patch.get_width() for patch in axis.patches) for axis in figure.axes]  # type: ignore[attr-defined]
+    assert lengths == [18.0, 16.0]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()][0] == "1: a on tiny, 8 bits nearest"

@@ -27,11 +27,21 @@ FORMATS = (
 )
 
 
-def put(sizes: tuple[int, ...], chip: str = "tiny", *overrides: str, encoder: str = "accumulate") -> Image:
-    """A network in wide formats."""
+def put(
+    sizes: tuple[int, ...],
+    chip: str = "tiny",
+    *overrides: str,
+    encoder: str = "accumulate",
+    dropout: tuple[float, float] = (0.0, 0.0),
+    **settings: Any,
+) -> Image:
+    """A network in wide formats; `dropout` of inputs and hidden neurons."""
     rule = load_rule("desire_bp")
-    settings = rule.Settings(weight_limit=100.0)
-    return place(mlp(sizes, encoder=encoder), load_chip(chip, [*FORMATS, *overrides]), rule, settings)
+    chosen = rule.Settings(**({"weight_limit": 100.0} | settings))
+    return place(
+        mlp(sizes, encoder=encoder), load_chip(chip, [*FORMATS, *overrides]), rule, chosen,
+        dropout_input=dropout[0], dropout_hidden=dropout[1],
+    )  # fmt: skip
 
 
 def train(
@@ -39,11 +49,11 @@ def train(
     weights: list[NDArray[Any]],
     values: NDArray[np.uint8],
     labels: NDArray[Any],
-    lr: float,
+    lr: float | NDArray[Any],
     engine: str,
 ) -> tuple[Run, State]:
-    """Present samples in order, learning; weights (post, pre) in real units."""
+    """Present samples in order, learning; weights (post, pre) in real units, one rate or one for each sample."""
     state = image.new_state(0, [w.astype(np.float64) for w in weights])
-    rates = np.full(len(values), image.rate(lr), np.int64)
+    rates = np.array([image.rate(float(r)) for r in np.broadcast_to(lr, len(values))], np.int64)
     batch = Batch(values, labels.astype(np.int64), 0, rates, True)
     return simulate(image, state, batch, engine), state

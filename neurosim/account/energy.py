@@ -9,7 +9,7 @@ from neurosim.account.costs import LOGIC_BAND, NOC_BAND, Band, CostTable
 from neurosim.chip import Chip
 from neurosim.ops import PHASES, Op, Phase, describe, unit_of
 
-__all__ = ["BAND", "Energy", "power", "price", "prices"]
+__all__ = ["BAND", "Energy", "leakage", "power", "price", "prices"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -100,6 +100,14 @@ def power(chip: Chip, costs: CostTable) -> Floats:
     result[:, : chip.cores] = core[:, None]
     result[:, : chip.cores : chip.noc.cores_per_router] += np.array(static.router.band)[:, None]
     return result
+
+
+def leakage(chip: Chip, costs: CostTable) -> dict[str, Floats]:
+    """Static power of the whole chip in microwatts, float64[3], by kind; the sum of `power` over the nodes."""
+    kib = sum(memory.capacity_bits for memory in chip.core.memories().values()) / 8192
+    static = costs.static
+    number = {"core_logic": chip.cores, "sram_kib": chip.cores * kib, "router": chip.noc.columns * chip.noc.rows}
+    return {kind: how_many * np.array(getattr(static, kind).band) for kind, how_many in number.items()}
 
 
 def price(counts: Ints, phase_cycles: Ints, chip: Chip, costs: CostTable) -> Energy:

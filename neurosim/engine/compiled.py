@@ -50,7 +50,7 @@ def _room(image: Image) -> tuple[int, int]:
     """Most emissions and packets that one step can have."""
     slices = image.slices
     host = len(image.program.load_set) + 2 * len(slices.core)
-    targets = int(max(np.max(np.diff(slices.set_ptr), initial=1), np.max(np.diff(slices.back_ptr), initial=1)))
+    targets = int(np.max(np.diff(slices.set_ptr), initial=1) + np.max(np.diff(slices.back_ptr), initial=0))
     populations = int(np.sum(image.sizes)) + host
     backward = max(
         (
@@ -80,8 +80,9 @@ def _online_tissue(image: Image, module: ModuleType) -> Any:
 
     return module.Tissue(
         start, *(zeros(neurons) for _ in range(5)), zeros(int(sizes[0])), np.zeros((2, neurons), np.uint8),
-        np.zeros(neurons, _sums(image)), zeros(2, len(sizes), n), zeros(2, len(sizes)), zeros(len(image.slices.core)),
-        zeros(n), zeros(n), zeros(n), zeros(image.hardware.banks), zeros(image.hardware.cores, 2),
+        np.zeros(neurons, _sums(image)), zeros(2, len(sizes), n), zeros(2, len(sizes)), zeros(1),
+        zeros(len(image.slices.core)), zeros(n), zeros(n), zeros(n), zeros(image.hardware.banks),
+        zeros(image.hardware.cores, 2),
     )  # fmt: skip
 
 

@@ -150,6 +150,10 @@ def steps_of(image: Image) -> list[tuple[list[int], Ints, Ints]]:
             steps.append(([top + q], np.repeat(cores[q + 1], packets[mine]), np.concatenate(back)))
         else:
             steps.append(([top + q], np.repeat(cores[q + 1], len(cores[q])), np.tile(cores[q], len(cores[q + 1]))))
+    if image.online and image.hardware.backward == MIRRORED:  # error symbols travel with the spikes
+        together, *_ = zip(*steps, strict=True)
+        parts = [np.concatenate([step[k] for step in steps]) for k in (1, 2)]
+        steps = [([kind for group in together for kind in group], parts[0], parts[1])]
     steps.append(([kinds.readout], cores[top], np.full(len(cores[top]), image.program.readout_set)))
     targets = np.unique(np.concatenate([image.program.load_set, image.program.rate_set]))
     host = [kinds.label, kinds.rate, *range(kinds.readout + 1, len(kinds.flits))]

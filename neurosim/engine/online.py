@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.contract import bank_cycles, ceil_div
+from neurosim.engine.backward import ONE, TWO, read_back, send_errors
+from neurosim.engine.bench import post_words
+from neurosim.engine.contract import CROSSBAR, MIRRORED, ceil_div
 from neurosim.engine.forward import ACCUMULATE, BERNOULLI, add_rows
 from neurosim.engine.layout import CYCLE, LAST, Machine
 from neurosim.engine.step import (
@@ -39,7 +41,7 @@ if TYPE_CHECKING:  # any rule and any neuron of this kind; they are bound before
 __all__ = ["Tissue", "run_batch"]
 
 LEARNING, SOMA = np.int64(Unit.LEARNING), np.int64(Unit.SOMA)
-ONE, TWO, THREE = np.int64(1), np.int64(2), np.int64(3)  # typed, see step.ZERO
+THREE = np.int64(3)  # typed, see step.ZERO
 
 
 class Tissue(NamedTuple):
@@ -56,6 +58,7 @@ class Tissue(NamedTuple):
     drive: NDArray[Any]  # [neurons] sums on their way, int32 or int64
     spike: Ints  # [2, populations, n] lists of the neurons that fired in this step and in the last
     number: Ints  # [2, populations]
+    winner: Ints  # [1] of the output group in this step
     line: Ints  # [slices] teach bit of the bias line in this step
     active: Ints  # [n] neurons of a slice with a symbol, as numbers within it
     row: Ints  # [n] pre neurons whose spike teaches
@@ -167,24 +170,58 @@ def judge(t: Tissue, p: int, winner: int, label: int, bias: Ints, taught: int, c
 
 
 @inner
-def send(m: Machine, t: Tissue, n: int, s: int, at: int, begin: int, items: int, on_way: bool) -> None:
-    """Emissions of slice s for the spikes listed from `begin` on, at items `items`.. of the sweep of node n."""
+def send(m: Machine, t: Tissue, n: int, s: int, at: int, begin: int, items: int, on_way: bool, back: bool) -> None:
+    """Emissions of slice s for the spikes listed from `begin` on, at items `items`.. of the sweep of node n.
+
+    back: symbols as well, to the mirrored copies of the population below.
+    """
     hw, part = m.hw[0], m.slice[s]
     p, side = part.population, at & 1
     item = hw.input_cycles - hw.soma_cycles if p == 0 else 0  # what an item takes more than others of the sweep
     spike = 0 if p == 0 else hw.spike_cycles
-    for k in range(begin, t.number[side, p]):
-        place = t.spike[side, p, k] - part.first
-        if on_way and part.sets < part.sets_end:
+    k, stop = begin, t.number[side, p]
+    while k < stop or back:
+        place = t.spike[side, p, k] - part.first if k < stop else part.neurons
+        if back:
+            answer_before(m, t, n, s, items, k - begin, begin, side, place)
+        if k == stop:
+            break
+        symbol = back and t.symbol[t.start[p] + part.first + place] != 0
+        if (on_way and part.sets < part.sets_end) or symbol:
             add_emission(m, n, items + place)
             delay_emission(m, m.node[n].extra + place * item, item + spike)
-            for d in range(part.sets, part.sets_end):
-                add_packet(m, n, m.sets[d], p)
+            if on_way:
+                for d in range(part.sets, part.sets_end):
+                    add_packet(m, n, m.sets[d], p)
+            if symbol:
+                add_back(m, t, n, s)
         m.node[n].extra += spike
+        k += 1
     fired = t.number[side, p] - begin
     m.node[n].extra += part.neurons * item
     m.spikes[p] += fired
     m.counts[Phase.FORWARD.value, n, Op.SPIKE.value] += fired
+
+
+@inner
+def add_back(m: Machine, t: Tissue, n: int, s: int) -> None:
+    """Packets of a symbol of slice s to the mirrored copies."""
+    kind = t.start.shape[0] - 3 + m.slice[s].population  # of projection population - 1
+    for d in range(m.slice[s].back, m.slice[s].back_end):
+        add_packet(m, n, m.sets[d], kind)
+
+
+@inner
+def answer_before(m: Machine, t: Tissue, n: int, s: int, items: int, passed: int, begin: int, side: int, place: int
+                  ) -> None:  # fmt: skip
+    """Emissions of the neurons with a symbol that did not fire, between the last one that did and neuron `place`."""
+    p, first = m.slice[s].population, m.slice[s].first
+    low = t.spike[side, p, begin + passed - 1] - first + 1 if passed > 0 else ZERO
+    for j in range(low, place):
+        if t.symbol[t.start[p] + first + j] != 0:
+            add_emission(m, n, items + j)
+            delay_emission(m, m.node[n].extra, ZERO)
+            add_back(m, t, n, s)
 
 
 @inner
@@ -196,6 +233,7 @@ def fire_step(m: Machine, t: Tissue, random: NDArray[np.uint64], table: NDArray[
     at: step.  delay: steps from one layer to the next, 1 in a pipeline.  taking: whether anybody will hear the spikes.
     """
     hw, top = m.hw[0], t.start.shape[0] - 2
+    back = learn and hw.backward == MIRRORED
     open_step(m)
     for p in range(top + 1):
         if only < 0 or p == only:
@@ -216,7 +254,7 @@ def fire_step(m: Machine, t: Tissue, random: NDArray[np.uint64], table: NDArray[
                 encode(t, random, table, n, first, size, values, at, hw.encoder, halvings)
                 counts[Op.ENCODE.value] += size
                 counts[Op.RANDOM_BIT.value] += 8 * drawn_by_inputs(values, first, size, at, hw.encoder)
-                send(m, t, n, s, at, begin, items, taking)
+                send(m, t, n, s, at, begin, items, taking, False)
                 items += size
             else:
                 t.line[s] = draw_teach(random, table, n, halvings) if halvings > 0 else 1
@@ -226,14 +264,16 @@ def fire_step(m: Machine, t: Tissue, random: NDArray[np.uint64], table: NDArray[
                 counts[Op.ACCUMULATOR_WRITE.value] += size
                 if p < top:
                     fire(t, random, table, n, p, first, size, bias, at, update, halvings, hw)
-                    send(m, t, n, s, at, begin, items, taking)
-                    items += size
                     if learn and delay > 0:
                         symbols = respond(t, random, table, n, p, first, size, bias, update, t.line[s], c)
-                        errors[Op.DESIRE_UPDATE.value] += size
-                        count_symbols(errors, symbols, t.line[s], 8 * size if update == 0 and c.start_drawn != 0 else 0)
+                        count_answers(errors, hw, size, symbols, t.line[s], update == 0 and c.start_drawn != 0)
+                    send(m, t, n, s, at, begin, items, taking, back and p > 1 and delay > 0)
+                    items += size
                 else:
-                    items += size + settle(m, t, random, table, n, s, label, noise, bias, update, learn, c)
+                    others = settle(m, t, random, table, n, s, label, noise, bias, update, learn, c)
+                    if back and top > 1:
+                        send_verdict(m, t, n, s, items + size)
+                    items += size + 1 + others
             if p < top:
                 counts[Op.RANDOM_BIT.value] += (t.number[at & 1, p] - begin) * teach_bits(halvings)
         if items > 0:
@@ -248,11 +288,32 @@ def teach_bits(halvings: int) -> int:
 
 
 @inner
-def count_symbols(errors: Ints, symbols: int, taught: int, bits: int) -> None:
-    """Book the symbols that fired, the biases that they moved, and random bits."""
+def count_answers(errors: Ints, hw: Any, size: int, symbols: int, taught: int, drawn: bool) -> None:
+    """Book `size` backward halves, the symbols that they fired and the biases that these moved."""
+    errors[Op.DESIRE_UPDATE.value] += size
     errors[Op.SPIKE.value] += symbols
     errors[Op.WEIGHT_UPDATE.value] += symbols * taught
-    errors[Op.RANDOM_BIT.value] += bits
+    errors[Op.RANDOM_BIT.value] += 8 * size if drawn else 0
+    if hw.backward == MIRRORED:  # what has arrived lies in an accumulator
+        errors[Op.ACCUMULATOR_READ.value] += size
+        errors[Op.ACCUMULATOR_WRITE.value] += size
+
+
+@inner
+def send_verdict(m: Machine, t: Tissue, n: int, s: int, items: int) -> None:
+    """Symbols of the output group to the mirrored copies: at the winner's item, then one for each other neuron's."""
+    start, winner = t.start[m.slice[s].population], t.winner[0]
+    place = items
+    if t.symbol[start + winner] != 0:
+        add_emission(m, n, place)
+        delay_emission(m, m.node[n].extra, ZERO)
+        add_back(m, t, n, s)
+    for j in range(m.slice[s].neurons):
+        if j != winner and t.symbol[start + j] != 0:
+            place += 1
+            add_emission(m, n, place)
+            delay_emission(m, m.node[n].extra, ZERO)
+            add_back(m, t, n, s)
 
 
 @inner
@@ -269,25 +330,29 @@ def drawn_by_inputs(values: NDArray[np.uint8], first: int, size: int, at: int, e
 @inner
 def settle(m: Machine, t: Tissue, random: NDArray[np.uint64], table: NDArray[np.uint32], n: int, s: int, label: int,
            noise: Ints, bias: Ints, update: int, learn: bool, c: Any) -> int:  # fmt: skip
-    """The output group on core n has its winner, and its symbols if it learns: items of the sweep beyond its neurons.
+    """The output group on core n has its winner, and its symbols if it learns.
 
-    One for each word that changes: the winner's, and that of every other neuron with a symbol.
+    Each word that changes is one more item of the sweep: the winner's, and that of every other neuron with a symbol,
+    whose number is returned.
     """
     p = m.slice[s].population
     counts, errors = m.counts[Phase.FORWARD.value, n], m.counts[Phase.ERROR.value, n]
     winner = contend(t, random, table, n, p, noise, bias, update, m.hw[0])
+    t.winner[0] = winner
     m.spikes[p] += 1
     counts[Op.SPIKE.value] += 1
     counts[Op.NEURON_READ.value] += 1
     counts[Op.NEURON_WRITE.value] += 1
     if not learn or update < c.warm:
-        return 1
+        return 0
     others = judge(t, p, winner, label, bias, t.line[s], c)
     errors[Op.DESIRE_UPDATE.value] += m.slice[s].neurons
     errors[Op.NEURON_READ.value] += others
     errors[Op.NEURON_WRITE.value] += others
-    count_symbols(errors, others + (1 if t.symbol[t.start[p] + winner] != 0 else 0), t.line[s], ZERO)
-    return 1 + others
+    symbols = others + (1 if t.symbol[t.start[p] + winner] != 0 else 0)
+    errors[Op.SPIKE.value] += symbols
+    errors[Op.WEIGHT_UPDATE.value] += symbols * t.line[s]
+    return others
 
 
 @inner
@@ -309,28 +374,15 @@ def find_active(m: Machine, t: Tissue, s: int) -> int:
 
 
 @inner
-def row_time(t: Tissue, hw: Any, count: int, accesses: int) -> tuple[int, int, int]:
-    """Of one row with `count` active posts: (words with one, cycles, of which waiting for banks)."""
-    t.bank[:] = 0
-    words, last = 0, -1
-    for k in range(count):
-        word = t.active[k] // hw.weights_per_word
-        if word != last:
-            t.bank[word % hw.banks] += 1
-            words += 1
-            last = word
-    fullest = 0
-    for bank in range(hw.banks):
-        fullest = max(fullest, t.bank[bank])
-    compute = ceil_div(count, hw.learning_lanes)
-    cycles = max(bank_cycles(fullest, accesses, hw.ports), compute)
-    return words, cycles, cycles - max(ceil_div(words * accesses, hw.banks * hw.ports), compute)
+def error_step(m: Machine, t: Tissue, weights: NDArray[Any], offsets: Ints, q: int, heard: int) -> None:
+    """What the symbols of population q + 1 bring to population q: read where the weights lie, and sent.
 
-
-@inner
-def error_step(m: Machine, t: Tissue, weights: NDArray[Any], offsets: Ints, q: int) -> None:
-    """Transposed read: what the symbols of population q + 1 bring to population q, one sum for each of its neurons."""
+    With mirrored copies, the symbols have travelled with the spikes; what the copies did is added up here.
+    """
     hw = m.hw[0]
+    if hw.backward == MIRRORED:
+        sum_copies(m, t, weights, offsets, q, heard)
+        return
     open_step(m)
     for n in range(hw.cores):
         begin_node(m, n)
@@ -343,24 +395,37 @@ def error_step(m: Machine, t: Tissue, weights: NDArray[Any], offsets: Ints, q: i
 
 @inner
 def error_slice(m: Machine, t: Tissue, n: int, s: int, q: int, weights: NDArray[Any], base: int) -> None:
-    """One core's share: row by row, the words that hold a neuron with a symbol."""
-    hw, counts = m.hw[0], m.counts[Phase.ERROR.value, n]
+    """One core's share: of every row the words that hold a neuron with a symbol, or a crossbar's columns."""
+    hw = m.hw[0]
     count = find_active(m, t, s)
     if count == 0:
         return
     pre, post = t.start[q + 1] - t.start[q], t.start[q + 2] - t.start[q + 1]
-    words, cycles, conflict = row_time(t, hw, count, ONE)
-    set_sweep(m, n, LEARNING, pre, cycles, conflict, ZERO, ZERO)
-    counts[Op.SYNAPSE_READ.value] += words * pre
-    counts[Op.ERROR_MAC.value] += count * pre
-    counts[Op.NEURON_READ.value] += max(0, count - hw.learning_lanes) * pre  # the lanes hold one list entry each
+    read_back(m, t, hw, n, ZERO, count, pre, False)
     sum_parts(t, m.slice[s].first, count, q, weights, base, pre, post)
-    for r in range(m.slice.shape[0]):
-        if m.slice[r].population == q:
-            for i in range(m.slice[r].first, m.slice[r].first + m.slice[r].neurons):
-                if t.part[i] != 0:
-                    add_emission(m, n, i)
-                    add_packet(m, n, m.slice[r].core, t.start.shape[0] - 2 + q)
+    send_errors(m, t, n, q, t.start.shape[0] - 2 + q, hw.weights_per_word if hw.backward == CROSSBAR else ONE)
+
+
+@inner
+def sum_copies(m: Machine, t: Tissue, weights: NDArray[Any], offsets: Ints, q: int, heard: int) -> None:
+    """Sums of population q, and the weights that its copies moved: as many as the originals, of which there is one set.
+
+    heard: step whose spikes population q + 1 has integrated.
+    """
+    pre, post, symbols = t.start[q + 1] - t.start[q], t.start[q + 2] - t.start[q + 1], 0
+    for s in range(m.slice.shape[0]):
+        if m.slice[s].population == q + 1:
+            count = find_active(m, t, s)
+            symbols += count
+            if count > 0:
+                sum_parts(t, m.slice[s].first, count, q, weights, offsets[q], pre, post)
+    rows = find_rows(t, q, heard)
+    for s in range(m.slice.shape[0]):
+        if m.slice[s].population == q:
+            first, stop, mine = m.slice[s].first, m.slice[s].first + m.slice[s].neurons, 0
+            for k in range(rows):
+                mine += 1 if first <= t.row[k] < stop else 0
+            m.counts[Phase.ERROR.value, m.slice[s].core, Op.WEIGHT_UPDATE.value] += mine * symbols
 
 
 @inner
@@ -378,7 +443,10 @@ def sum_parts(t: Tissue, first: int, count: int, q: int, weights: NDArray[Any], 
 @inner
 def answer_step(m: Machine, t: Tissue, random: NDArray[np.uint64], table: NDArray[np.uint32], bias: Ints, q: int,
                 update: int, c: Any) -> None:  # fmt: skip
-    """Without pipeline: the somas of population q sweep once more, with what has arrived in this step."""
+    """Without pipeline: the somas of population q sweep once more, with what has arrived in this step.
+
+    `update` counts these sweeps: in the first one the errors start.
+    """
     hw = m.hw[0]
     open_step(m)
     for n in range(hw.cores):
@@ -391,8 +459,12 @@ def answer_step(m: Machine, t: Tissue, random: NDArray[np.uint64], table: NDArra
                 symbols = respond(t, random, table, n, q, first, size, bias, update, t.line[s], c)
                 counts[Op.NEURON_READ.value] += size
                 counts[Op.NEURON_WRITE.value] += size
-                counts[Op.DESIRE_UPDATE.value] += size
-                count_symbols(counts, symbols, t.line[s], 8 * size if update == 0 and c.start_drawn != 0 else 0)
+                count_answers(counts, hw, size, symbols, t.line[s], update == 0 and c.start_drawn != 0)
+                if hw.backward == MIRRORED and q > 1:
+                    for j in range(size):
+                        if t.symbol[t.start[q] + first + j] != 0:
+                            add_emission(m, n, j)
+                            add_back(m, t, n, s)
                 set_sweep(m, n, SOMA, size, hw.soma_cycles, ZERO, ZERO, hw.soma_latency)
     close_step(m, Phase.ERROR.value)
 
@@ -435,13 +507,15 @@ def update_slice(m: Machine, t: Tissue, s: int, weights: NDArray[Any], base: int
     hw, part = m.hw[0], m.slice[s]
     p, n = part.population, part.core
     counts = m.counts[Phase.UPDATE.value, n]
-    words, cycles, conflict = row_time(t, hw, count, TWO)
+    words, port, ideal = post_words(t, hw, count, TWO)
+    compute = ceil_div(count, hw.learning_lanes)
+    cycles = max(port, compute)
     counts[Op.SYNAPSE_READ.value] += rows * words
     counts[Op.SYNAPSE_WRITE.value] += rows * words
     counts[Op.WEIGHT_UPDATE.value] += rows * count
     counts[Op.NEURON_READ.value] += max(0, count - hw.learning_lanes) * rows
     t.busy[n, 0] += rows * cycles
-    t.busy[n, 1] += rows * conflict
+    t.busy[n, 1] += rows * (cycles - max(ideal, compute))
     post, above = t.start[p + 1] - t.start[p], t.start[p] + part.first
     for a in range(rows):
         row = base + t.row[a] * post + part.first
@@ -469,9 +543,9 @@ def run_sample(m: Machine, t: Tissue, random: NDArray[np.uint64], table: NDArray
                 for p in range(top):
                     add_drives(t, weights, offsets, p, at)
             if learning:
-                if at < last:
+                if at < last or hw.backward == MIRRORED:  # copies learn in the last step, too
                     for q in range(top - 1, 0, -1):
-                        error_step(m, t, weights, offsets, q)
+                        error_step(m, t, weights, offsets, q, at - 1)
                 update_step(m, t, weights, offsets, at - 1, c)
     else:
         for at in range(hw.steps):
@@ -482,8 +556,8 @@ def run_sample(m: Machine, t: Tissue, random: NDArray[np.uint64], table: NDArray
                     add_drives(t, weights, offsets, p, at)
             if learn and at >= c.warm:
                 for q in range(top - 1, 0, -1):
-                    error_step(m, t, weights, offsets, q)
-                    answer_step(m, t, random, table, bias, q, at, c)
+                    error_step(m, t, weights, offsets, q, at)
+                    answer_step(m, t, random, table, bias, q, at - c.warm, c)
                 update_step(m, t, weights, offsets, at, c)
     if not learn:
         readout_step(m)

@@ -221,7 +221,7 @@ def card(formats: Formats, settings: Settings) -> Card:
     return Card(
         words=(
             Word("train", "neuron", steps, "spikes of the sample"),
-            Word("count", "neuron", steps.bit_length(), "their number"),
+            Word("count", "neuron", steps.bit_length(), "their number", True),
             # sign and active; with grades the shift count as well
             Word("symbol", "neuron", 4 if settings.graded else 2, "desire"),
             Word("keep", "neuron", 1, "not silenced by dropout"),

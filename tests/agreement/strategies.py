@@ -248,12 +248,13 @@ def _noc(draw: st.DrawFn, traffic: str, columns: int, rows: int, each: int) -> d
 
 def _core(draw: st.DrawFn) -> dict[str, Any]:
     """Units of the core and their queues."""
-    weight_bits = draw(st.sampled_from((8, 16, 4)))
+    weight_bits = draw(st.sampled_from((8, 16, 4, 11, 5, 13)))
+    spare = draw(small(weight_bits - 1, 0))  # bits of a word that hold no weight
     return {
         "core.axon.fifo_flits": draw(small(8)),
         "core.axon.lookup_cycles": draw(small(4)),
         "core.synapse.capacity_kib": draw(small(8)),
-        "core.synapse.word_bits": weight_bits * draw(small(4)),
+        "core.synapse.word_bits": weight_bits * draw(small(4)) + spare,
         "core.synapse.weight_bits": weight_bits,
         "core.synapse.weight_fraction_bits": draw(st.integers(2, weight_bits - 2)),
         "core.synapse.banks": draw(st.integers(1, 5)),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.engine.contract import bank_cycles, ceil_div
+from neurosim.engine.contract import CROSSBAR, MIRRORED, bank_cycles, ceil_div
 from neurosim.engine.forward import ACCUMULATE, BERNOULLI
 from neurosim.engine.reference import Pupil
 from neurosim.engine.reference.book import Book
@@ -17,13 +17,14 @@ from neurosim.engine.reference.cells import Slice
 from neurosim.engine.reference.packet import Packet
 from neurosim.engine.reference.terminal import Item, Sweep
 from neurosim.engine.run import Run
+from neurosim.errors import SimulationError
 from neurosim.generator import ERROR, FORWARD, draw_byte, draw_teach
 from neurosim.image import Image, Ints, State
 from neurosim.neuron import accumulate, bernoulli, regular
 from neurosim.ops import Op, Phase, Unit
 from neurosim.stimulus import Batch
 
-__all__ = ["Composites", "Learner", "run"]
+__all__ = ["Composites", "Copies", "Learner", "run"]
 
 
 class Composites:
@@ -42,6 +43,7 @@ class Composites:
         for q, start in enumerate(image.offsets[:-1]):
             shape = self.sizes[q], self.sizes[q + 1]
             self.weights.append(state.weights[start : start + shape[0] * shape[1]].reshape(shape))
+        self.copies = Copies(self)
         self.bias = [np.zeros(0, np.int64), *np.split(state.bias, np.cumsum(self.sizes[1:-1]))]
 
     def new_sample(self, values: NDArray[np.uint8], rate: int, learn: bool) -> None:
@@ -54,6 +56,9 @@ class Composites:
         # Spikes that a core heard, by (core, population they came from): neuron -> teach bit. Flip-flops, two sets.
         self.heard: dict[tuple[int, int], dict[int, int]] = {}
         self.hearing: dict[tuple[int, int], dict[int, int]] = {}
+        # Own spikes of this step and of the last one, by population: neuron -> teach bit.
+        self.spoke, self.spoken = self.silence(), self.silence()
+        self.coming = self.words()
         self.line: dict[tuple[int, int], int] = {}
         self.label = -1
         self.halvings = {core: 0 for core in self.by_core}
@@ -62,6 +67,15 @@ class Composites:
     def words(self) -> list[Ints]:
         """A cleared word for every neuron."""
         return [np.zeros(n, np.int64) for n in self.sizes]
+
+    def silence(self) -> list[dict[int, int]]:
+        """No spike of any population."""
+        return [{} for _ in self.sizes]
+
+    def take(self, p: int) -> None:
+        """Sums that came for population p are its neurons' to integrate."""
+        self.arrived[p] += self.coming[p]
+        self.coming[p][:] = 0
 
     def packet(self, target: int, kind: int, *payload: int) -> Packet:
         """A packet of `kind` to destination set `target`."""
@@ -104,13 +118,14 @@ class Composites:
                     self.respond(s, j, update)
                 cycles = hw.input_cycles if s.p == 0 else hw.soma_cycles + (hw.spike_cycles if fired else 0)
                 packets = self.spikes(s, j) if fired else ()
-                yield Item(cycles, packets=packets if send else ())
+                answer = self.copies.answer(s, j) if delay and s.p < self.top else ()
+                yield Item(cycles, packets=(*(packets if send else ()), *answer))
             if s.p == self.top:
                 yield from self.settle(s, update)
 
     def spikes(self, s: Slice, j: int) -> tuple[Packet, ...]:
         """The packets of a spike; its teach bit travels along."""
-        bit = self.teach(s.core)
+        self.spoke[s.p][j] = bit = self.teach(s.core)
         return tuple(self.packet(target, s.p, s.p, j, bit) for target in s.targets)
 
     def fire(self, s: Slice, j: int, at: int, update: int) -> bool:
@@ -161,6 +176,7 @@ class Composites:
     def respond(self, s: Slice, j: int, update: int) -> None:
         """Backward half of one neuron, with what has arrived."""
         self.book.count(s.core, Op.DESIRE_UPDATE, 1, Phase.ERROR)
+        self.copies.collect(s.core)
         error, arrived, membrane = (int(word[s.p][j]) for word in (self.error, self.arrived, self.membrane))
         if update == 0 and self.c.start_drawn:
             error = int(self.rule.start(self.draw(s.core, ERROR, Phase.ERROR), self.c))
@@ -189,27 +205,29 @@ class Composites:
         self.book.spikes[s.p] += 1
         for op in (Op.SPIKE, Op.NEURON_READ, Op.NEURON_WRITE):
             self.book.count(s.core, op)
-        yield Item(cycles)
-        if not self.learn or update < self.c.warm:
-            return
-        for j in range(s.size):
+        judged = self.learn and update >= self.c.warm
+        for j in range(s.size) if judged else ():
             self.book.count(s.core, Op.DESIRE_UPDATE, 1, Phase.ERROR)
-            symbol = int(self.rule.output_symbol(int(j == winner), int(j == self.label), self.c))
-            self.speak(s, j, symbol)
-            if symbol and j != winner:
+            self.speak(s, j, int(self.rule.output_symbol(int(j == winner), int(j == self.label), self.c)))
+        yield Item(cycles, packets=self.copies.answer(s, winner) if judged else ())
+        for j in self.active(s) if judged else ():
+            if j != winner:
                 self.book.count(s.core, Op.NEURON_READ, 1, Phase.ERROR)
                 self.book.count(s.core, Op.NEURON_WRITE, 1, Phase.ERROR)
-                yield Item(cycles)
+                yield Item(cycles, packets=self.copies.answer(s, j))
 
     def answer(self, core: int, p: int, update: int) -> Iterator[Item]:
-        """Without pipeline: the hidden neurons of a core once more, with what has arrived in this step."""
+        """Without pipeline: the hidden neurons of a core once more, with what has arrived in this step.
+
+        `update` counts these sweeps: in the first one the errors start.
+        """
         for s in self.by_core[core]:
             if s.p == p:
                 for j in range(s.first, s.first + s.size):
                     self.book.count(core, Op.NEURON_READ)
                     self.book.count(core, Op.NEURON_WRITE)
                     self.respond(s, j, update)
-                    yield Item(self.image.hardware.soma_cycles)
+                    yield Item(self.image.hardware.soma_cycles, packets=self.copies.answer(s, j))
 
     # ---- what arrives ------------------------------------------------------------------------------------
 
@@ -227,8 +245,11 @@ class Composites:
 
     def add_row(self, core: int, packet: Packet) -> None:
         """Synapse unit: one row of weights into the accumulators, and a flip-flop notes the spike."""
-        p, i, bit = packet.payload
         self.deliver(core, packet)
+        if packet.kind >= len(self.weights):
+            self.copies.add_row(core, packet)
+            return
+        p, i, bit = packet.payload
         self.hearing.setdefault((core, p), {})[i] = bit
         for s in self.by_core[core]:
             if s.p == p + 1:
@@ -245,7 +266,7 @@ class Composites:
             self.halvings[node] = packet.payload[0] + self.c.thinning
         elif projections <= packet.kind < 2 * projections:
             q, i, total = packet.payload
-            self.arrived[q][i] += total
+            self.coming[q][i] += total
         elif packet.kind > kinds.readout:
             first, count = packet.payload
             self.values[first : first + count] = self.sent[first : first + count]
@@ -268,16 +289,35 @@ class Composites:
 
     def transposed_read(self, s: Slice, active: list[int]) -> Iterator[Item]:
         """Row by row the words with an active neuron: one sum for each pre neuron, sent if it is not zero."""
-        q, hw, count = s.p - 1, self.image.hardware, self.book.count
+        hw = self.image.hardware
         words, cycles, conflict = self.row_time(s, active, 1)
-        owner = {i: t.core for t in self.by_population[q] for i in range(t.first, t.first + t.size)}
-        for i in range(self.sizes[q]):
-            count(s.core, Op.SYNAPSE_READ, words)
-            count(s.core, Op.ERROR_MAC, len(active))
-            count(s.core, Op.NEURON_READ, max(0, len(active) - hw.learning_lanes))
+        for i in range(self.sizes[s.p - 1]):
+            self.book.count(s.core, Op.SYNAPSE_READ, words)
+            self.book.count(s.core, Op.NEURON_READ, max(0, len(active) - hw.learning_lanes))
+            yield Item(cycles, conflict, tuple(self.sums(s, active, range(i, i + 1))))
+
+    def column_read(self, s: Slice, active: list[int]) -> Iterator[Item]:
+        """A crossbar: for each block of pre neurons a word of every active neuron's column."""
+        hw, pre = self.image.hardware, self.sizes[s.p - 1]
+        compute = int(ceil_div(len(active) * hw.weights_per_word, hw.learning_lanes))
+        ideal = max(compute, int(ceil_div(len(active), hw.banks * hw.ports)))
+        for block, first in enumerate(range(0, pre, hw.weights_per_word)):
+            banks = [(block + j - s.first) % hw.banks for j in active]
+            port = int(bank_cycles(max(banks.count(bank) for bank in banks), 1, hw.ports))
+            self.book.count(s.core, Op.COLUMN_READ, len(active))
+            self.book.count(s.core, Op.NEURON_READ, max(0, len(active) - hw.learning_lanes))
+            packets = self.sums(s, active, range(first, min(first + hw.weights_per_word, pre)))
+            yield Item(max(port, compute), max(port, compute) - ideal, tuple(packets))
+
+    def sums(self, s: Slice, active: list[int], pre: range) -> Iterator[Packet]:
+        """What the active neurons of a slice bring to these pre neurons, if anything."""
+        q = s.p - 1
+        for i in pre:
+            self.book.count(s.core, Op.ERROR_MAC, len(active))
             total = sum(int(self.weights[q][i, j]) * int(self.symbol[s.p][j]) for j in active)
-            packets = (self.packet(owner[i], len(self.weights) + q, q, i, total),) if total else ()
-            yield Item(cycles, conflict, packets)
+            if total:
+                core = next(r.core for r in self.by_population[q] if r.first <= i < r.first + r.size)
+                yield self.packet(core, len(self.weights) + q, q, i, total)
 
     def update(self, core: int) -> Iterator[Item]:
         """Every teaching spike that was heard: its row, and of it the words that hold a neuron with a symbol."""
@@ -301,6 +341,59 @@ class Composites:
                 yield Item(cycles, conflict)
 
 
+class Copies:
+    """Mirrored rows: the cores of pre neurons keep what leads to them, and move it as the originals move.
+
+    On another backward path there are none, and nothing here does anything.
+    """
+
+    def __init__(self, cells: Composites) -> None:
+        self.cells, self.kept = cells, cells.image.hardware.backward == MIRRORED
+        hidden = [s for population in cells.by_population[1:-1] for s in population] if self.kept else []
+        self.slices = {(s.core, s.p): s for s in hidden}
+        self.rows = {key: self.original(s).copy() for key, s in self.slices.items()}  # [post, neurons of the slice]
+
+    def original(self, s: Slice) -> NDArray[np.integer]:
+        """The weights whose copies slice s keeps, (post, neurons of the slice): a view."""
+        return self.cells.weights[s.p].T[:, s.first : s.first + s.size]
+
+    def answer(self, s: Slice, j: int) -> tuple[Packet, ...]:
+        """The packets of a symbol to the copies of its rows."""
+        cells, symbol = self.cells, int(self.cells.symbol[s.p][j])
+        if not self.kept or symbol == 0:
+            return ()
+        kind = len(cells.weights) + s.p - 1
+        return tuple(cells.packet(target, kind, s.p - 1, j, symbol) for target in s.back)
+
+    def collect(self, core: int) -> None:
+        """The soma takes a sum from its accumulator, and clears it."""
+        if self.kept:
+            self.cells.book.count(core, Op.ACCUMULATOR_READ, 1, Phase.ERROR)
+            self.cells.book.count(core, Op.ACCUMULATOR_WRITE, 1, Phase.ERROR)
+
+    def add_row(self, core: int, packet: Packet) -> None:
+        """Synapse unit: a row into the accumulators, and back with a step where a spike of the slice's own teaches."""
+        q, j, symbol = packet.payload
+        cells, s, row = self.cells, self.slices[core, q], self.rows[core, q][j]
+        cells.coming[q][s.first : s.first + s.size] += row.astype(np.int64) * symbol
+        heard = cells.spoken if cells.c.pipeline else cells.spoke
+        for i, bit in heard[q].items():
+            if bit and s.first <= i < s.first + s.size:
+                cells.book.count(core, Op.WEIGHT_UPDATE, 1, Phase.ERROR)
+                row[i - s.first] = cells.saturate(cells.rule.on_update(int(row[i - s.first]), symbol, cells.c))
+
+    def check(self) -> None:
+        """Raises SimulationError if a copy is not what it copies."""
+        for (core, q), rows in self.rows.items():
+            wrong = np.argwhere(rows != self.original(self.slices[core, q]))
+            if len(wrong):
+                j, i = (int(k) for k in wrong[0])
+                raise SimulationError(
+                    f"mirrored copy of projection {q + 1} on core {core}: {len(wrong)} weights have diverged, "
+                    f"the first from neuron {i + self.slices[core, q].first} to neuron {j}"
+                )
+
+
 class Learner(Pupil):
     """A chip that is shown samples and learns while they run."""
 
@@ -316,9 +409,8 @@ class Learner(Pupil):
             for at in range(last + 1):
                 self.fire_step(at, 1, everyone, send=at < last)
                 if learn and at >= top + self.cells.c.warm:
-                    if at < last:
-                        for q in range(top - 1, 0, -1):
-                            self.error_step(q)
+                    for q in range(top - 1, 0, -1) if at < last else ():
+                        self.error_step(q)
                     self.update_step()
         else:
             for at in range(self.hw.steps):
@@ -327,8 +419,11 @@ class Learner(Pupil):
                 if learn and at >= self.cells.c.warm:
                     for q in range(top - 1, 0, -1):
                         self.error_step(q)
+                        self.cells.take(q)
                         cores = [s.core for s in self.cells.by_population[q]]
-                        self.step(Phase.ERROR, self.soma(lambda n, q=q, at=at: self.cells.answer(n, q, at), cores))
+                        since = at - self.cells.c.warm
+                        answers = self.soma(lambda n, q=q, since=since: self.cells.answer(n, q, since), cores)
+                        self.step(Phase.ERROR, answers)
                     self.update_step()
         if not learn:
             self.step(Phase.IO, self.soma(self._readout, [s.core for s in self.cells.by_population[top]]))
@@ -337,22 +432,33 @@ class Learner(Pupil):
         """Somas of `populations` sweep, spikes travel."""
         cells = self.cells
         cells.swap([p for p in populations if p > 0])
+        if delay:
+            cells.spoken, cells.spoke = cells.spoke, cells.silence()
+            for p in populations:
+                cells.take(p)
+        else:
+            cells.spoke[populations[0]] = {}
         awake = [p for p in populations if at >= p * delay]
         cores = [s.core for p in awake for s in cells.by_population[p]]
         self.step(Phase.FORWARD, self.soma(lambda n: cells.sweep(n, at, delay, awake, send), cores))
 
     def error_step(self, q: int) -> None:
-        """Transposed read of projection q by the learning units that hold it."""
+        """Learning units that hold projection q read it back; symbols for mirrored copies have gone with the spikes."""
+        if self.hw.backward == MIRRORED:
+            return
+        read = self.cells.column_read if self.hw.backward == CROSSBAR else self.cells.transposed_read
         sweeps = {}
+        self.book.phase = Phase.ERROR
         for s in self.cells.by_population[q + 1]:
             active = self.cells.active(s)
             if active:
-                sweeps[s.core] = Sweep(Unit.LEARNING, self.cells.transposed_read(s, active))
+                sweeps[s.core] = Sweep(Unit.LEARNING, read(s, active))
         self.step(Phase.ERROR, sweeps)
 
     def update_step(self) -> None:
         """Learning units with something to learn."""
         self.step(Phase.UPDATE, {n: Sweep(Unit.LEARNING, self.cells.update(n)) for n in self._learners()})
+        self.cells.copies.check()
 
     def _learners(self) -> list[int]:
         cells = self.cells

@@ -1,0 +1,181 @@
+"""A study: rules x chips x weight widths x roundings x backward paths x seeds on one data set, as a grid of runs.
+
+A study is a YAML file, or the options of `neurosim compare`. Each cell of its grid is an ordinary run: a
+`Config` as `neurosim run` would make it. A cell that cannot exist says why and leaves the others alone.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from neurosim import yamlio
+from neurosim.chip import load_chip
+from neurosim.complaint import Path as Keys
+from neurosim.complaint import did_you_mean
+from neurosim.config import Config, find_dataset, resolve
+from neurosim.errors import ConfigError, NeurosimError
+from neurosim.learning import load_rule
+from neurosim.section import Natural, Positive, Section, require
+
+__all__ = ["Cell", "RuleOptions", "Study", "cells", "check_names", "load_study"]
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+_AXES = ("rules", "chips", "bits", "rounding", "backward", "seeds")
+
+
+class RuleOptions(Section):
+    """What differs for one rule; what is not given is the study's, or the rule's own default."""
+
+    epochs: Positive | None = None
+    network: str | None = None
+    encoder: str | None = None
+    neuron: str | None = None
+    set: tuple[str, ...] = ()
+
+
+class Study(Section):
+    """A grid of runs. An empty axis (`bits`, `rounding`, `backward`) is what each chip has of its own.
+
+    bits: a weight of b bits gets b - 2 fraction bits, a range of -2 to 2; other formats stay as they are.
+    epochs and network: for all rules; None: each rule's own.  for_rule: what differs, by rule.
+    set: overrides `chip.KEY=VALUE` and `settings.KEY=VALUE` for all cells.
+    probes: tests of the first `probe_images` test images on the way, for the energy to reach an accuracy.
+    """
+
+    rules: tuple[str, ...] = ("desire_bp",)
+    chips: tuple[str, ...] = ("mesh16",)
+    bits: tuple[Annotated[int, Field(ge=4, le=16)], ...] = ()
+    rounding: tuple[Literal["nearest", "stochastic"], ...] = ()
+    backward: tuple[str, ...] = ()
+    seeds: tuple[Seed, ...] = (0,)
+    dataset: str = "embedded"
+    train: Positive | None = None
+    test: Positive | None = None
+    epochs: Positive | None = None
+    network: str | None = None
+    set: tuple[str, ...] = ()
+    for_rule: dict[str, RuleOptions] = Field(default_factory=dict)
+    probes: Natural = 10
+    probe_images: Positive = 1000
+
+    @model_validator(mode="after")
+    def _axes_are_sets(self) -> Self:
+        demands: list[tuple[bool, Keys, str]] = []
+        for axis in _AXES:
+            values = getattr(self, axis)
+            twice = sorted({str(value) for value in values if values.count(value) > 1})
+            demands.append((not twice, (axis,), f"expected each value once, got {', '.join(twice)} more than once"))
+            needed = axis in ("rules", "chips", "seeds")
+            demands.append((bool(values) or not needed, (axis,), "expected at least one value, got none"))
+        for rule in self.for_rule:
+            hint = did_you_mean(rule, self.rules)
+            known = ", ".join(self.rules)
+            demands.append(
+                (rule in self.rules, ("for_rule", rule), f"expected one of the rules {known}, got '{rule}'{hint}")
+            )
+        require(*demands)
+        return self
+
+
+class Cell(NamedTuple):
+    """One point of the grid, and its run: a configuration, or the reason why there is none."""
+
+    rule: str
+    chip: str
+    bits: int | None
+    rounding: str | None
+    backward: str | None
+    seed: int
+    config: Config | None
+    reason: str = ""
+
+
+def load_study(path: str | None, options: Mapping[str, Any], for_rule: Mapping[str, Mapping[str, Any]]) -> Study:
+    """The study in a YAML file (None: the defaults) with `options` and what differs for a rule on top.
+
+    Raises ConfigError with all complaints at once, each with the line of the file or the name of the option.
+    """
+    document = yamlio.read(path) if path else yamlio.Document("options")
+    if isinstance(document.tree, dict):
+        document.set(f"{key}={json.dumps(value)}" for key, value in options.items())
+        for rule, own in for_rule.items():
+            entry = document.tree.setdefault("for_rule", {}).setdefault(rule, {})
+            entry.update(own)
+    try:
+        return document.validate(Study)
+    except ConfigError as error:
+        raise ConfigError(re.sub(r"^--set (\w+)", _option, str(error), flags=re.MULTILINE)) from None
+
+
+def _option(found: "re.Match[str]") -> str:
+    return "--" + found[1].replace("_", "-")
+
+
+def check_names(study: Study, data_dir: str | None = None) -> None:
+    """Raise ConfigError with every rule, chip and data set of the study that does not exist or is not valid."""
+    finders: list[tuple[Callable[[str], Any], str]] = [(load_chip, chip) for chip in study.chips]
+    finders += [(load_rule, rule) for rule in study.rules]
+    finders.append((lambda name: find_dataset(name, data_dir), study.dataset))
+    wrong = []
+    for find, name in finders:
+        try:
+            find(name)
+        except NeurosimError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+
+
+def cells(study: Study, *, data_dir: str | None = None) -> list[Cell]:
+    """The cells of the grid, rule by rule. Raises ConfigError if no cell can exist, with every reason once."""
+    check_names(study, data_dir)
+    axes = (getattr(study, axis) or (None,) for axis in _AXES)
+    found = [_cell(study, data_dir, *point) for point in product(*axes)]
+    if not any(cell.config for cell in found):
+        raise ConfigError("\n".join(dict.fromkeys(cell.reason for cell in found)))
+    return found
+
+
+def _cell(
+    study: Study, data_dir: str | None, rule: str, chip: str, bits: int | None, rounding: str | None,
+    backward: str | None, seed: int,
+) -> Cell:  # fmt: skip
+    own = study.for_rule.get(rule, RuleOptions())
+    axes = {
+        "chip.core.synapse.weight_bits": bits,
+        "chip.core.synapse.weight_fraction_bits": None if bits is None else bits - 2,
+        "chip.core.learning.rounding": rounding,
+        "chip.core.learning.backward": backward,
+    }
+    overrides = [*study.set, *own.set, *(f"{key}={value}" for key, value in axes.items() if value is not None)]
+    options = {
+        "train": study.train,
+        "test": study.test,
+        "epochs": own.epochs or study.epochs,
+        "network": own.network or study.network,
+        "encoder": own.encoder,
+        "neuron": own.neuron,
+        "data_dir": data_dir,
+    }
+    place = (rule, chip, bits, rounding, backward, seed)
+    try:
+        config = resolve(
+            chip, rule=_absolute(rule), dataset=study.dataset, seed=seed, overrides=overrides, **_given(options)
+        )
+    except NeurosimError as error:
+        return Cell(*place, None, str(error))
+    return Cell(*place, config)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _absolute(rule: str) -> str:
+    """A rule's file is found from wherever a worker runs."""
+    return str(Path(rule).absolute()) if rule.endswith(".py") else rule
