@@ -321,7 +321,10 @@ def _learners() -> list[str]:
 @click.option("--engine", type=click.Choice((*ENGINES, "both")), default="both", show_default=True)
 @click.pass_context
 def replay(ctx: click.Context, paths: tuple[Path, ...], engine: str) -> None:
-    """Replay recorded ground truth and compare: one line a case, then how many are identical."""
+    """Replay recorded ground truth and compare: one line a case, then how many are identical.
+
+    PATH: a folder of network traffic (scripted_cases.json), or recorded learning (an npz file, or a folder of them).
+    """
     from neurosim.replay import replay_paths
 
     engines = ENGINES if engine == "both" else (engine,)

@@ -137,7 +137,7 @@ def _title(config: Config | None) -> str:
     if config is None:
         return ""
     synapse, learning = config.chip.core.synapse, config.chip.core.learning
-    return f"{config.name}, {synapse.weight_bits} bits {learning.rounding}, seed {config.seed}"
+    return f"{config.name}, {synapse.weight_bits} bits {learning.rounding}, {learning.backward}, seed {config.seed}"
 
 
 def _kinds(configs: Any) -> list[Config]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ttest_ind
+from scipy.stats import t as student
 
 from neurosim import plot
 from neurosim.account.costs import CostTable, load_costs
@@ -24,9 +24,9 @@ from neurosim.config import Config
 from neurosim.engine.run import Run
 from neurosim.ops import PHASES
 from neurosim.probe import Probes, probe_table
+from neurosim.readout import CRITERIA
 from neurosim.report import MODES
 from neurosim.results import read_summary
-from neurosim.session import CRITERIA
 from neurosim.study import Cell
 from neurosim.trace import load_arrays, load_run, write_file
 
@@ -236,8 +236,10 @@ def _welch(one: Sequence[float], other: Sequence[float]) -> dict[str, Any]:
         return {**unknown, "verdict": "one seed: not known"}
     if np.ptp(one) == np.ptp(other) == 0:
         return {**unknown, "verdict": "no spread: not known"}
-    interval = ttest_ind(one, other, equal_var=False).confidence_interval(_LEVEL)
-    low, high = float(interval.low), float(interval.high)
+    of_means = [float(np.var(values, ddof=1)) / len(values) for values in (one, other)]
+    freedom = sum(of_means) ** 2 / sum(v**2 / (len(x) - 1) for v, x in zip(of_means, (one, other), strict=True))
+    half = float(student.ppf((1 + _LEVEL) / 2, freedom)) * sum(of_means) ** 0.5
+    low, high = difference - half, difference + half
     verdict = "below" if high < 0 else "above" if low > 0 else "open"
     return {"difference": difference, "low": low, "high": high, "verdict": verdict}
 

@@ -40,7 +40,7 @@ class Plan(NamedTuple):
 class Probes:
     """The probes of a session so far.
 
-    at: int64[k], presentations.  marks: uint8[k, images], as those of a test (`session.marks`).
+    at: int64[k], presentations.  marks: uint8[k, images], as those of a test (`readout.marks`).
     ops: int64[k, ops] and cycles: int64[k], what training took up to there.
     """
 

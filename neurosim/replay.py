@@ -1,12 +1,12 @@
 """Replay of recorded ground truth: what other people's hardware did, packet by packet, against this machine.
 
 Here: scripted network cases (a folder with scripted_cases.json and scripted_packets.csv, specs/router.md
-section 5). A case that asks for a mechanism that is not modelled says so and does not count as identical.
+section 5). Recorded learning (an npz file, or a folder of them) is replayed by vectors.py. A case that asks for a
+mechanism that is not modelled says so and does not count as identical.
 """
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pandas as pd
 
 from neurosim.engine.traffic import Traffic, bare_hardware, run_traffic
 from neurosim.errors import ReplayError
+from neurosim.vectors import Verdict, replay_vectors
 
 __all__ = ["Verdict", "replay_paths"]
 
@@ -33,21 +34,16 @@ _FIXED = {"n": 2, "routing_function": "dim_order", "alloc_iters": 1, "arb_type":
           "injection_and_ejection_channel_latency": 1}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """One case: `identical` is None if the case needs a mechanism that is not modelled."""
-
-    case: str
-    identical: bool | None
-    message: str
-
-
 def replay_paths(paths: list[Path], engine: str = "compiled") -> Iterator[Verdict]:
-    """Replay every case of every path (a folder, or its scripted_cases.json), in order.
+    """Replay every case of every path (a folder, its scripted_cases.json, or an npz file), in order.
 
     Raises ReplayError for a path that holds no recorded cases, or damaged ones.
     """
     for path in paths:
+        vectors = sorted(path.glob("*.npz")) if path.is_dir() else [path] if path.suffix == ".npz" else []
+        if vectors:
+            yield from (replay_vectors(file, engine) for file in vectors)
+            continue
         folder = path.parent if path.name == "scripted_cases.json" else path
         cases, packets = _read(folder)
         for case in cases:

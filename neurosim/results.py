@@ -16,8 +16,9 @@ from neurosim.config import Config, load_config, rule_part
 from neurosim.engine.run import Run
 from neurosim.errors import ResultError
 from neurosim.probe import probe_table
+from neurosim.readout import CRITERIA, accuracy
 from neurosim.report import Report, curve_table, report
-from neurosim.session import CRITERIA, Job, accuracy
+from neurosim.session import Job
 from neurosim.trace import load_run, save_arrays, save_run, write_file
 
 __all__ = ["SUMMARY", "draw", "read_summary", "reprice", "write"]

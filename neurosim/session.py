@@ -31,26 +31,12 @@ from neurosim.image import Image, Quantisation, State
 from neurosim.learning import load_rule
 from neurosim.place import place
 from neurosim.probe import Plan
+from neurosim.readout import READOUTS, marks
 from neurosim.stimulus import Batch
 from neurosim.trace import TEMPORARY, write_file
 
-__all__ = [
-    "CRITERIA",
-    "READOUTS",
-    "Interrupted",
-    "Job",
-    "Progress",
-    "accuracy",
-    "marks",
-    "prepare",
-    "train",
-    "trial_batches",
-    "warm_up",
-]
+__all__ = ["Interrupted", "Job", "Progress", "prepare", "train", "trial_batches", "warm_up"]
 
-STRICT, ARGMAX, MEMBRANE = 1, 2, 4
-CRITERIA = {"strict": STRICT, "argmax": ARGMAX, "membrane": MEMBRANE}
-READOUTS = {"strict": STRICT, "membrane": MEMBRANE}
 _CHUNK = {"compiled": 200, "reference": 2}
 
 
@@ -267,39 +253,6 @@ def _add(stage: Stage, run: Run, labels: NDArray[np.int64], alone: bool, keep_sa
         )
     stage.run = run if stage.run is None else stage.run + run
     stage.done += len(labels)
-
-
-def marks(
-    counts: NDArray[np.int64],
-    membrane: NDArray[np.int64],
-    labels: NDArray[np.int64],
-    *,
-    membrane_alone: bool = False,
-) -> NDArray[np.uint8]:
-    """What is right about each sample, from counts and membranes int64[n, outputs]: uint8[n] of bits.
-
-    STRICT: the label has the unique largest count (local_rules.md A.10).  ARGMAX: ties go to the lowest
-    index.  MEMBRANE: ties go to the larger membrane at the end, then to the lowest index (our extension); with
-    `membrane_alone`, the label has the largest membrane at the end, whatever the counts (B.6).
-    """
-    rows = np.arange(len(labels))
-    best = counts.max(axis=1, keepdims=True)
-    tied = counts == best
-    strict = tied[rows, labels] & (tied.sum(axis=1) == 1)
-    argmax = counts.argmax(axis=1) == labels
-    lowest = np.iinfo(np.int64).min
-    by_membrane = np.where(tied | membrane_alone, membrane, lowest).argmax(axis=1) == labels
-    bits = strict * STRICT + argmax * ARGMAX + by_membrane * MEMBRANE
-    return np.asarray(bits, np.uint8)
-
-
-def accuracy(found: NDArray[np.uint8]) -> dict[str, float]:
-    """Shares of right answers in percent by criterion: strict, argmax, membrane. NaN of no samples."""
-    size = max(len(found), 1)
-    return {
-        name: 100 * int(np.count_nonzero(found & bit)) / size if len(found) else float("nan")
-        for name, bit in CRITERIA.items()
-    }
 
 
 def _open(job: Job, folder: Path, resume: bool) -> Checkpoint:

@@ -40,7 +40,7 @@ def threads(number: int | None = 2, scheduler: str | None = None) -> Iterator[Cl
     with Client(
         processes=False, n_workers=1, threads_per_worker=number or 2, dashboard_address="127.0.0.1:0",
         set_as_default=False,
-    ) as client:
+    ) as client:  # fmt: skip
         yield client
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from test_session import SAME_BYTES, StopAt, finish
 
-from neurosim import session
+from neurosim import readout, session
 from neurosim.engine.run import Run
 from neurosim.probe import Plan, Probes
 from neurosim.session import Interrupted, Job
@@ -46,7 +46,7 @@ def test_a_probe_says_what_training_had_cost_and_the_last_one_is_the_test(probed
     energy = pd.read_csv(probed / "energy.csv").query("mode == 'train'")
     assert found["mid_uj"].iloc[-1] * 1000 == pytest.approx(energy["mid_nj"].sum() * 120)
     with np.load(finished_run / "checkpoint.npz") as held:
-        strict = 100 * np.mean(held["test.marks"][:25] & session.STRICT)
+        strict = 100 * np.mean(held["test.marks"][:25] & readout.STRICT)
     assert found["strict"].iloc[-1] == pytest.approx(strict)
 
 

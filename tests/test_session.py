@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import write_run
 
-from neurosim import results, session
+from neurosim import readout, results, session
 from neurosim.account.costs import load_costs
 from neurosim.checkpoint import FILE, Checkpoint, load_checkpoint
 from neurosim.config import Config, load_config, resolve
@@ -205,9 +205,9 @@ def test_marks_follow_the_three_criteria() -> None:
     counts = np.array([[3, 5, 1], [5, 5, 1], [5, 5, 1], [0, 0, 0], [1, 2, 3]])
     membrane = np.array([[9, 0, 0], [2, 1, 0], [1, 2, 99], [0, 0, 7], [0, 0, 0]])
     labels = np.array([1, 0, 1, 2, 0])
-    strict, argmax, by_membrane = session.STRICT, session.ARGMAX, session.MEMBRANE
+    strict, argmax, by_membrane = readout.STRICT, readout.ARGMAX, readout.MEMBRANE
     expected = [strict | argmax | by_membrane, argmax | by_membrane, by_membrane, by_membrane, 0]
-    assert session.marks(counts, membrane, labels).tolist() == expected
+    assert readout.marks(counts, membrane, labels).tolist() == expected
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,9 @@ def test_the_small_run_exercises_the_machine(expected: dict[str, np.ndarray]) ->
     assert expected["train.moved"] > 0 and expected["test.moved"] == 0
     assert len(np.unique(expected["train.events"][:, 1])) == 6
     assert (expected["train.phase_cycles"] > 0).all()
+    assert expected["online.train.spikes"].min() > 0
+    assert expected["online.train.moved"] > 0 and expected["online.test.moved"] == 0
+    assert expected["online.bias"].any() and (expected["online.train.steps"][:2] > 0).all()
 
 
 def test_pure_python_gives_the_identical_run(expected: dict[str, np.ndarray], tmp_path: Path) -> None:

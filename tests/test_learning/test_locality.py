@@ -60,7 +60,7 @@ class Words:
         }
         trace = 2**formats.trace_bits - 1
         self.range = {name: (-(2 ** (n - 1)), 2 ** (n - 1) - 1) for name, n in signed.items()} | {
-            "count": (0, 2 ** bits["count"] - 1),
+            "count": (0, 2 ** bits.get("count", 0) - 1),
             "trace": (0, trace),
             "credit": (0, settings.steps * trace),
             "rate": (0, 2**16 - 1),

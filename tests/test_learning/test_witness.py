@@ -26,7 +26,7 @@ CHIP = ("noc.columns=4", "noc.rows=3", "core.neuron.entries=8")
 SIZES = (12, 14, 9, 4)
 # Not words of the chip: its wiring, what the host holds, the ledger, and where the engine is in its list of steps.
 FIXED = {"image", "book", "seed", "rule", "neuron", "c", "state", "sizes", "top", "slices", "by_core", "by_population",
-         "sent", "sent_rate", "tick", "learn", "slot", "twin"}  # fmt: skip
+         "sent", "sent_rate", "tick", "learn", "slot", "twin", "backward", "copies"}  # fmt: skip
 
 Word = tuple[str, Any, Any]  # (attribute of the cells, population or place in it, index)
 
@@ -67,6 +67,8 @@ def other_chip(cells: Any, own: list[Word], rng: np.random.Generator) -> Any:
     if hasattr(cells, "state"):
         words = {word: scrambled(getattr(cells.state, word), rng) for word in ("weights", "bias", "random")}
         twin.state = dataclasses.replace(cells.state, **words)
+    for way in {"backward", "copies"} & vars(cells).keys():  # they hold the chip that they belong to
+        setattr(twin, way, type(getattr(cells, way))(twin))
     for name, where, index in own:
         mine, theirs = getattr(cells, name), getattr(twin, name)
         if index is None:
@@ -152,11 +154,11 @@ class Witness:
         return respond
 
 
-def learn(rule: Any, samples: int, **settings: Any) -> None:
-    """A few samples on the reference engine, on a chip of many cores."""
+def learn(rule: Any, samples: int, way: str = "transposed_read") -> None:
+    """A few samples on the reference engine, on a chip of many cores with this backward path."""
     kind = "composite" if rule.SCHEDULE == "online" else "lif"
     network = mlp(SIZES, neuron=kind, encoder="bernoulli")
-    image = place(network, load_chip("tiny", CHIP), rule, rule.Settings(**settings))
+    image = place(network, load_chip("tiny", [*CHIP, f"core.learning.backward={way}"]), rule)
     assert len(image.slices.core) > len(SIZES)
     values, labels = images(samples, SIZES[0], SIZES[-1], np.random.default_rng(1))
     state = image.new_state(2, [w * 1.5 for w in image.random_weights(2)])
@@ -164,14 +166,17 @@ def learn(rule: Any, samples: int, **settings: Any) -> None:
     simulate(image, state, Batch(values, labels, 0, np.full(samples, image.rate(rate), np.int64), True), "reference")
 
 
+@pytest.mark.parametrize("way", ["transposed_read", "mirrored", "crossbar"])
 @pytest.mark.parametrize("name", rule_names())
-def test_what_a_circuit_stores_depends_on_its_own_words_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_circuit_stores_depends_on_its_own_words_alone(
+    name: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rule, witness = load_rule(name), Witness(6)
     schedule = online.Composites if rule.SCHEDULE == "online" else phased.Cells
     monkeypatch.setattr(schedule, "update", witness.updates(schedule.update))
     if rule.SCHEDULE == "online":
         monkeypatch.setattr(schedule, "respond", witness.responses(schedule.respond))
-    learn(rule, 3)
+    learn(rule, 3, way)
     assert witness.moved > 30 and witness.still > 30
     assert witness.symbols > 3 or rule.SCHEDULE != "online"
 
