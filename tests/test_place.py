@@ -301,7 +301,7 @@ def test_a_membrane_must_be_able_to_reach_the_threshold() -> None:
     put((4, 4), "tiny", *fine, "core.neuron.membrane_bits=17")
     with pytest.raises(
         PlacementError,
-        match="membranes: the threshold 1 is 32768 in units of the weight LSB, "
+        match="membranes: the threshold is 32768 in their units, "
         "core.neuron.membrane_bits = 16 allows 1 to 32767",
     ):
         put((4, 4), "tiny", *fine, "core.neuron.membrane_bits=16")
