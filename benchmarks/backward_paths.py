@@ -21,7 +21,8 @@ from neurosim.engine import simulate
 from neurosim.learning import load_rule
 from neurosim.network import Network, mlp, parse_sizes
 from neurosim.ops import Phase
-from neurosim.place import occupancy, place
+from neurosim.partition import occupancy
+from neurosim.place import place
 from neurosim.stimulus import Batch
 
 GRADED = {"graded": True, "theta_output": 0.12, "theta_hidden": 0.02}

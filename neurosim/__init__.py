@@ -59,7 +59,7 @@ class _Package(ModuleType):
     """Keeps `neurosim.place` and `neurosim.report` the functions.
 
     Importing the module neurosim/place.py would else bind the module to that name. The modules themselves
-    are reached as ever: `from neurosim.place import occupancy`.
+    are reached as ever: `from neurosim.place import formats`.
     """
 
     def __setattr__(self, name: str, value: Any) -> None:

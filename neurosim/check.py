@@ -10,7 +10,7 @@ from neurosim.config import is_cost_file
 from neurosim.console import occupancy_table
 from neurosim.errors import PlacementError
 from neurosim.network import mlp, parse_sizes
-from neurosim.place import occupancy
+from neurosim.partition import occupancy
 
 __all__ = ["check"]
 

@@ -219,7 +219,7 @@ def check(ctx: click.Context, /, files: tuple[str, ...], network: str | None) ->
 def place(chip: str, rule: str, overrides: tuple[str, ...], **parts: str | None) -> None:
     """Place a network on a chip: occupancy of every core, or what does not fit and why."""
     from neurosim.console import occupancy_table
-    from neurosim.place import occupancy
+    from neurosim.partition import occupancy
 
     image, placed, where, _ = _placed(chip, rule, overrides, **parts)
     show(occupancy_table(f"{placed.weights:,} synapses: {image.name}", occupancy(placed, where)))

@@ -20,7 +20,7 @@ from neurosim.errors import ConfigError, PlacementError
 from neurosim.kernel import source_hash
 from neurosim.learning import load_rule
 from neurosim.network import Network, mlp, parse_sizes
-from neurosim.place import partition
+from neurosim.partition import partition
 from neurosim.workloads import workload_of
 from neurosim.workloads.desire_mnist import DATASET, RULE
 

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from neurosim.card import Card
 from neurosim.occupancy import RESOURCES
-from neurosim.place import Occupancy
+from neurosim.partition import Occupancy
 from neurosim.report import three_digits
 from neurosim.session import Progress
 

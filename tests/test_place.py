@@ -17,7 +17,8 @@ from neurosim.learning import desire_bp
 from neurosim.network import mlp
 from neurosim.occupancy import capacity
 from neurosim.ops import Op
-from neurosim.place import formats, homes, occupancy, partition, place, snake
+from neurosim.partition import homes, occupancy, partition, snake
+from neurosim.place import formats, place
 from neurosim.routing import xy
 from neurosim.tables import slice_cores
 
