@@ -306,7 +306,7 @@ def test_a_membrane_must_be_able_to_reach_the_threshold() -> None:
         "core.neuron.membrane_bits = 16 allows 1 to 32767",
     ):
         put((4, 4), "tiny", *fine, "core.neuron.membrane_bits=16")
-    with pytest.raises(PlacementError, match="the threshold 1e-05 is 0 in units"):
+    with pytest.raises(PlacementError, match="the threshold is 0 in their units"):
         put((4, 4), "tiny", settings=desire_bp.Settings(threshold=1e-5))
 
 
