@@ -22,6 +22,7 @@ CELLS, CHIP = "reference/cells.py", "reference/__init__.py"
 STEPPED_CELLS = "reference/stepped.py"
 NETWORK, FOREST, STEP, PHASED = "network.py", "forest.py", "step.py", "phased.py"
 FLITS, LAYOUT, STEPPED = "flits.py", "layout.py", "stepped.py"
+BACK, WAY_BACK = "backward.py", "reference/backward.py"
 
 
 class Mutant(NamedTuple):
@@ -173,6 +174,30 @@ MUTANTS = (
            "return free + node.latency", "return free"),
     Mutant("compiled: one stream for all projections", "randomness is hash(seed, unit, tick, index)", PHASED,
            "replay(b, hw, axons, ROUND + q, seed", "replay(b, hw, axons, ROUND, seed"),
+    # Ways back of the errors
+    Mutant("columns lie as rows do", "column word of block k and neuron j in bank k + j", WAY_BACK,
+           "(block + j - s.first) % hw.banks for j", "(block + (j - s.first) // hw.weights_per_word) % hw.banks for j"),
+    Mutant("a block has a weight a lane cycle", "all weights of a column word are multiplied", WAY_BACK,
+           "ceil_div(len(active) * hw.weights_per_word, hw.learning_lanes)",
+           "ceil_div(len(active), hw.learning_lanes)"),
+    Mutant("copies add what should be less", "mirrored rows are multiplied with a signed factor", WAY_BACK,
+           ".astype(np.int64) * factor", ".astype(np.int64) * abs(factor)"),
+    Mutant("copies learn a slot late", "a copy learns by the same local events", WAY_BACK,
+           "                if train >> t & 1:", "                if train >> (t + 1) & 1:"),
+    Mutant("copies round by other random bits", "original and copy round with the same word", WAY_BACK,
+           "stream_key(cells.seed, ROUND + s.p,", "stream_key(cells.seed, ROUND + s.p + 1,"),
+    Mutant("sums of copies cleared for nothing", "the soma reads and clears an accumulator", CELLS,
+           "                self.backward.decide(core)\n", ""),
+    Mutant("compiled: an emission for every error", "errors of a block leave together", BACK,
+           "if i // block != last:", "if last < i:"),
+    Mutant("compiled: columns counted as rows", "a column word is an op of its own", BACK,
+           "counts[Op.COLUMN_READ.value] +=", "counts[Op.SYNAPSE_READ.value] +="),
+    Mutant("compiled: copies of silent neurons learn", "only rows whose post neuron fired", BACK,
+           "rows += 1 if act.fired[g] > 0 else 0", "rows += 1"),
+    Mutant("compiled: desires to one core only", "a desire goes to all copies of its weights", BACK,
+           "range(part.back, part.back_end)", "range(part.back, min(part.back + 1, part.back_end))"),
+    Mutant("compiled: ways of errors, not of desires", "sources that meet no other", FOREST,
+           "if image.hardware.backward == MIRRORED:", "if image.hardware.backward < 0:"),
     # Concentrated meshes, links of several cycles, units of several cycles
     Mutant("vertical links as the others", "links north and south have a latency of their own", ROUTER,
            "wire = hw.vertical_cycles if port in (xy.NORTH, xy.SOUTH) else hw.link_cycles",
@@ -326,7 +351,7 @@ def run_examples(number: int) -> str:
 
     from neurosim.errors import NeurosimError
 
-    from .strategies import TRAFFIC, Case, cases
+    from .strategies import TRAFFIC, Case, cases, lessons
     from .test_agreement import disagreement
     from .test_fabric import Wired, disagreement_of, wired
 
@@ -355,6 +380,7 @@ def run_examples(number: int) -> str:
     try:
         agree(wired)
         agree(cases)
+        agree(lessons)
     except AssertionError:
         assert found
     return found[0] if found else ""

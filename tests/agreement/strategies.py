@@ -6,7 +6,7 @@ refuses (too narrow a link, too short a barrier) is steered around; what does no
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from neurosim.network import mlp
 from neurosim.place import place
 from neurosim.stimulus import Batch
 
-__all__ = ["TRAFFIC", "Case", "cases", "chip_of", "examples", "far", "machines", "small"]
+__all__ = ["TRAFFIC", "Case", "cases", "chip_of", "examples", "far", "lessons", "machines", "small"]
 
 TRAFFIC = ("unicast", "multicast", "wormhole", "two_stage")
 BASE = load_chip("tiny").model_dump()
@@ -133,7 +133,29 @@ def small(most: int, least: int = 1) -> st.SearchStrategy[int]:
 @st.composite
 def cases(draw: st.DrawFn, traffic: str = "unicast") -> Case:
     """A case; `traffic` says how spikes travel, one of TRAFFIC."""
-    case = _draw(draw, traffic)
+    return _fitting(_draw(draw, traffic, ("wide", "few", "funnel", "deep", "far")))
+
+
+@st.composite
+def lessons(draw: st.DrawFn, traffic: str = "unicast") -> Case:
+    """A case in which many neurons have desires, which travel on one of the ways back and teach."""
+    case = _draw(draw, traffic, ("wide", "deep"))
+    chip = {
+        "core.learning.backward": draw(st.sampled_from(BACKWARD)),
+        "core.learning.rounding": "stochastic",
+        "core.learning.random_bits": draw(st.integers(4, 32)),
+    }
+    rule = {"theta_output": 0.0, "theta_hidden": 0.001, "threshold": 0.25}
+    return _fitting(
+        replace(
+            case, chip=tuple((dict(case.chip) | chip).items()), rule=tuple((dict(case.rule) | rule).items()),
+            batches=((1, True),), weights=draw(st.sampled_from(("normal", "positive"))), values="random",
+            learning_rate=draw(st.sampled_from((0.01, 0.003))),
+        )
+    )  # fmt: skip
+
+
+def _fitting(case: Case) -> Case:
     try:
         case.build()
     except (ConfigError, PlacementError):  # too small a memory, or a rate that the register cannot hold
@@ -141,8 +163,8 @@ def cases(draw: st.DrawFn, traffic: str = "unicast") -> Case:
     return case
 
 
-def _draw(draw: st.DrawFn, traffic: str) -> Case:
-    shape = draw(st.sampled_from(("wide", "few", "funnel", "deep", "far")))
+def _draw(draw: st.DrawFn, traffic: str, shapes: tuple[str, ...]) -> Case:
+    shape = draw(st.sampled_from(shapes))
     sizes = draw(_sizes(shape))
     batches = draw(st.sampled_from(BATCHES))
     mesh, each = draw(st.sampled_from(MESHES)), draw(st.sampled_from((1, 1, 2, 4)))

@@ -17,7 +17,7 @@ from neurosim.engine.layout import build_machine
 from neurosim.engine.verify import verify
 from neurosim.ops import Cause, Unit
 
-from .strategies import TRAFFIC, Case, cases, examples
+from .strategies import TRAFFIC, Case, cases, examples, lessons
 
 SEEN: Counter[str] = Counter()
 
@@ -72,6 +72,15 @@ def test_engines_agree_without_compilation() -> None:
     folder = Path(__file__).parents[__package__.count(".") + 1]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+@pytest.mark.parametrize("traffic", TRAFFIC)
+@examples(30)
+@given(data=st.data())
+def test_engines_agree_where_much_is_learnt(traffic: str, data: st.DataObject) -> None:
+    case = data.draw(lessons(traffic))
+    difference = disagreement(case)
+    assert difference is None, difference
 
 
 def test_congestion_was_found() -> None:
