@@ -1,8 +1,9 @@
 """Break every rule of the timing contract once, on purpose, and see the agreement tests fail.
 
 `python -m tests.agreement.mutants [word]` applies each mutant (whose name, rule or file contains the word) to
-a copy of the package and runs a few agreement examples there, without compilation. Prints a table; exits with
-1 if a mutant survives. The rules are those of docs/decisions/0001-machine.md and specs/router.md section 3.
+a copy of the package and runs a few agreement examples there, without compilation; kernels that both engines share
+must fall to the tests of what they compute instead. Prints a table; exits with 1 if a mutant survives. The rules are
+those of docs/decisions/0001-machine.md, specs/router.md section 3 and specs/local_rules.md part B.
 """
 
 import os
@@ -13,7 +14,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+
+from .mutant import Mutant
+from .mutants_online import KERNELS, ONLINE
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 24  # per kind of traffic; most mutants fall at the first few
@@ -25,18 +28,7 @@ FLITS, LAYOUT, STEPPED = "flits.py", "layout.py", "stepped.py"
 BACK, WAY_BACK = "backward.py", "reference/backward.py"
 
 
-class Mutant(NamedTuple):
-    """Replace `old` by `new` in one file of neurosim/engine (`also`: and there)."""
-
-    name: str
-    rule: str
-    file: str
-    old: str
-    new: str
-    also: tuple[tuple[str, str], ...] = ()
-
-
-MUTANTS = (
+PHASED_AND_ROUTED = (
     # Buffers and slots
     Mutant("freed slot seen two cycles later", "a freed slot is visible in the next cycle", CLOCK,
            "later(self.bell.env, 1, DELIVER", "later(self.bell.env, 2, DELIVER"),
@@ -289,20 +281,28 @@ MUTANTS = (
 )  # fmt: skip
 
 
+MUTANTS = (*PHASED_AND_ROUTED, *ONLINE, *KERNELS)
+JUDGES = (  # of kernels
+    "tests/test_generator.py", "tests/test_neuron", "tests/silicon/test_ssnn_golden.py",
+    "tests/test_learning/test_ssnn_kernels.py", "tests/test_learning/test_ssnn_engine.py",
+)  # fmt: skip
+
+
 def main(words: list[str]) -> int:
     """Try the mutants; the number of survivors."""
     chosen = [m for m in MUTANTS if all(word in f"{m.name} {m.rule} {m.file}" for word in words)]
     for mutant in chosen:
         apply(mutant, ROOT / "neurosim" / "engine")
     print(f"{'mutant':42}  {'file':22}  {'verdict':9} {'s':>4}  rule broken: first difference")
-    sound = attempt(None)
-    if sound:
-        print(f"{'none':42}  {'':22}  disagrees without any mutant: {sound}")
-        return 1
+    for court in sorted({court_of(mutant) for mutant in chosen}):
+        sound = attempt(None, court)
+        if sound:
+            print(f"{'none':42}  {'':22}  disagrees without any mutant: {sound}")
+            return 1
     survivors = 0
     for mutant in chosen:
         started = time.monotonic()
-        difference = attempt(mutant)
+        difference = attempt(mutant, court_of(mutant))
         survivors += not difference
         verdict = "caught" if difference else "SURVIVED"
         seconds = time.monotonic() - started
@@ -322,17 +322,24 @@ def apply(mutant: Mutant, engine: Path) -> str:
     return text
 
 
-def attempt(mutant: Mutant | None) -> str:
-    """The first difference that the examples find in a mutated copy of the package; empty: none."""
+def court_of(mutant: Mutant) -> str:
+    """Who finds it: the tests of kernels, which both engines share, or their agreement, on SSNN-BP alone or on all."""
+    return "kernels" if mutant in KERNELS else "online" if mutant in ONLINE else "all"
+
+
+def attempt(mutant: Mutant | None, court: str) -> str:
+    """What a court finds first in a mutated copy of the package; empty: nothing."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("neurosim", "hwconfigs", "tests/agreement"):
+        for part in ("neurosim", "hwconfigs", "tests", "traces"):
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         if mutant:
             engine = folder / "neurosim" / "engine"
             (engine / mutant.file).write_text(apply(mutant, engine))
         environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": name, "PYTHONWARNINGS": "ignore"}
-        command = [sys.executable, "-m", "tests.agreement.mutants", "--examples", str(EXAMPLES)]
+        if court == "kernels":
+            return judged(name, environment)
+        command = [sys.executable, "-m", "tests.agreement.mutants", "--examples", str(EXAMPLES), court]
         try:
             done = subprocess.run(
                 command, cwd=name, env=environment, capture_output=True, text=True, timeout=600
@@ -344,14 +351,26 @@ def attempt(mutant: Mutant | None) -> str:
         return done.stdout.strip()
 
 
-def run_examples(number: int) -> str:
-    """The first disagreement in `number` examples of each kind of traffic."""
+def judged(folder: str, environment: dict[str, str]) -> str:
+    """The first test of what the kernels compute that fails in the package of `folder`; empty: none."""
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *JUDGES]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    if done.returncode not in (0, 1) or bool(done.returncode) != bool(failed):
+        raise RuntimeError(done.stdout + done.stderr)
+    return failed[0] if failed else ""
+
+
+def run_examples(number: int, online: bool = False) -> str:
+    """The first disagreement in `number` examples of each kind of traffic; `online`: of SSNN-BP alone."""
     from hypothesis import Phase, given, seed, settings
     from hypothesis import strategies as st
 
     from neurosim.errors import NeurosimError
 
     from .strategies import TRAFFIC, Case, cases, lessons
+    from .streams import streams
     from .test_agreement import disagreement
     from .test_fabric import Wired, disagreement_of, wired
 
@@ -378,9 +397,8 @@ def run_examples(number: int) -> str:
         assert not difference
 
     try:
-        agree(wired)
-        agree(cases)
-        agree(lessons)
+        for strategy in (streams,) if online else (wired, cases, lessons, streams):
+            agree(strategy)
     except AssertionError:
         assert found
     return found[0] if found else ""
@@ -388,7 +406,7 @@ def run_examples(number: int) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--examples"]:
-        text = run_examples(int(sys.argv[2]))
+        text = run_examples(int(sys.argv[2]), "online" in sys.argv)
         print(text)
         sys.exit(1 if text else 0)
     sys.exit(main(sys.argv[1:]))

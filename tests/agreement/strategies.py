@@ -23,11 +23,11 @@ from neurosim.network import mlp
 from neurosim.place import place
 from neurosim.stimulus import Batch
 
-__all__ = ["TRAFFIC", "Case", "cases", "chip_of", "examples", "far", "lessons", "machines", "small"]
+__all__ = ["TRAFFIC", "Case", "cases", "chip_of", "draw_case", "examples", "far", "fitting", "lessons", "machines",
+           "small"]  # fmt: skip
 
 TRAFFIC = ("unicast", "multicast", "wormhole", "two_stage")
 BASE = load_chip("tiny").model_dump()
-RULE = load_rule("desire_bp")
 MORE = int(os.environ.get("NEUROSIM_EXAMPLES", "1"))  # times as many examples, and fresh ones
 MESHES = ((3, 1), (2, 2), (1, 4), (5, 1), (3, 2), (2, 4), (3, 3), (4, 4), (2, 1), (1, 1))  # (columns, rows)
 BATCHES = (((2, True),), ((1, True), (1, False)), ((1, False),), ((1, False), (2, True)))
@@ -53,6 +53,7 @@ class Case:
     learning_rate: float
     batches: tuple[tuple[int, bool], ...]  # (samples, learn), one after another on one state
     seed: int
+    rule_name: str = "desire_bp"
 
     def load(self) -> Chip:
         """The chip, validated."""
@@ -60,13 +61,18 @@ class Case:
 
     def build(self) -> tuple[Image, State, list[Batch]]:
         """Image, initial state and batches. Raises PlacementError or ConfigError if it does not fit."""
+        rule, rng = load_rule(self.rule_name), np.random.default_rng(self.seed)
+        online = rule.SCHEDULE == "online"
+        network = mlp(self.sizes, self.encoder, rule.NEURON if online else "lif")
         image = place(
-            mlp(self.sizes, self.encoder), self.load(), RULE, RULE.Settings(**dict(self.rule)),
+            network, self.load(), rule, rule.Settings(**dict(self.rule)),
             dropout_input=self.dropout[0], dropout_hidden=self.dropout[1],
         )  # fmt: skip
-        rng = np.random.default_rng(self.seed)
         shapes = zip(self.sizes[:-1], self.sizes[1:], strict=True)
         state = image.new_state(self.seed, [_weights(self.weights, (post, pre), rng) for pre, post in shapes])
+        if online:
+            state.bias[:] = np.rint(rng.normal(0.0, 0.3, state.bias.shape) * image.constants.charge)
+            np.clip(state.bias, *image.weight_limits, out=state.bias)
         state.pointers[:] = rng.integers(0, image.hardware.radix, state.pointers.shape)
         batches, first = [], 0
         for samples, learn in self.batches:
@@ -133,20 +139,20 @@ def small(most: int, least: int = 1) -> st.SearchStrategy[int]:
 @st.composite
 def cases(draw: st.DrawFn, traffic: str = "unicast") -> Case:
     """A case; `traffic` says how spikes travel, one of TRAFFIC."""
-    return _fitting(_draw(draw, traffic, ("wide", "few", "funnel", "deep", "far")))
+    return fitting(draw_case(draw, traffic, ("wide", "few", "funnel", "deep", "far")))
 
 
 @st.composite
 def lessons(draw: st.DrawFn, traffic: str = "unicast") -> Case:
     """A case in which many neurons have desires, which travel on one of the ways back and teach."""
-    case = _draw(draw, traffic, ("wide", "deep"))
+    case = draw_case(draw, traffic, ("wide", "deep"))
     chip = {
         "core.learning.backward": draw(st.sampled_from(BACKWARD)),
         "core.learning.rounding": "stochastic",
         "core.learning.random_bits": draw(st.integers(4, 32)),
     }
     rule = {"theta_output": 0.0, "theta_hidden": 0.001, "threshold": 0.25}
-    return _fitting(
+    return fitting(
         replace(
             case, chip=tuple((dict(case.chip) | chip).items()), rule=tuple((dict(case.rule) | rule).items()),
             batches=((1, True),), weights=draw(st.sampled_from(("normal", "positive"))), values="random",
@@ -155,7 +161,8 @@ def lessons(draw: st.DrawFn, traffic: str = "unicast") -> Case:
     )  # fmt: skip
 
 
-def _fitting(case: Case) -> Case:
+def fitting(case: Case) -> Case:
+    """The case, if it fits; rejects the example if not."""
     try:
         case.build()
     except (ConfigError, PlacementError):  # too small a memory, or a rate that the register cannot hold
@@ -163,7 +170,8 @@ def _fitting(case: Case) -> Case:
     return case
 
 
-def _draw(draw: st.DrawFn, traffic: str, shapes: tuple[str, ...]) -> Case:
+def draw_case(draw: st.DrawFn, traffic: str, shapes: tuple[str, ...]) -> Case:
+    """Any case of desire-BP with a network of one of these shapes; it may not fit."""
     shape = draw(st.sampled_from(shapes))
     sizes = draw(_sizes(shape))
     batches = draw(st.sampled_from(BATCHES))
@@ -207,7 +215,7 @@ def _draw(draw: st.DrawFn, traffic: str, shapes: tuple[str, ...]) -> Case:
 
 
 def _sizes(shape: str) -> st.SearchStrategy[tuple[int, ...]]:
-    """Layer sizes: a few neurons; wide layers; many to one; many layers; very few (with long waits)."""
+    """Layer sizes: a few neurons; wide layers; many to one; many layers; a few in each; very few (waits)."""
     if shape == "few":
         return st.lists(small(10), min_size=2, max_size=3).map(tuple)
     if shape == "wide":
@@ -216,6 +224,8 @@ def _sizes(shape: str) -> st.SearchStrategy[tuple[int, ...]]:
         return st.tuples(st.integers(12, 30), small(8))
     if shape == "deep":
         return st.tuples(small(12), small(12), small(12), small(6))
+    if shape == "layers":
+        return st.lists(st.integers(4, 12), min_size=3, max_size=5).map(tuple)
     return st.tuples(small(4), small(4), small(2))
 
 

@@ -18,8 +18,10 @@ from neurosim.engine.verify import verify
 from neurosim.ops import Cause, Unit
 
 from .strategies import TRAFFIC, Case, cases, examples, lessons
+from .streams import streams
 
 SEEN: Counter[str] = Counter()
+STREAMS: Counter[str] = Counter()
 
 
 def disagreement(case: Case) -> str | None:
@@ -40,6 +42,16 @@ def congestion(case: Case) -> tuple[float, float]:
     blocked = np.sum([run.cycles[..., Cause.BLOCKED] for run in runs], axis=(0, 1, 2))
     cycles = sum(int(run.phase_cycles.sum()) for run in runs)
     return blocked[Unit.ROUTER_EAST :].sum() / cycles, blocked.sum() / cycles
+
+
+def taught(case: Case) -> tuple[float, float]:
+    """Of the weights into the outputs, and of those into hidden neurons, the share that moves (compiled engine)."""
+    image, state, batches = case.build()
+    before, last = state.weights.copy(), int(image.offsets[-2])
+    for batch in batches:
+        simulate(image, state, batch)
+    moved = before != state.weights
+    return float(moved[last:].mean()), float(moved[:last].mean()) if last else 0.0
 
 
 def goes_alone(case: Case) -> bool:
@@ -81,6 +93,29 @@ def test_engines_agree_where_much_is_learnt(traffic: str, data: st.DataObject) -
     case = data.draw(lessons(traffic))
     difference = disagreement(case)
     assert difference is None, difference
+
+
+@pytest.mark.parametrize("traffic", TRAFFIC)
+@examples(60)
+@given(data=st.data())
+def test_engines_agree_where_errors_are_spikes(traffic: str, data: st.DataObject) -> None:
+    case = data.draw(streams(traffic))
+    routers, everywhere = congestion(case)
+    outputs, hidden = taught(case)
+    target(routers, label="blocked router inputs")
+    target(everywhere, label="blocked units")
+    target(hidden, label="hidden weights that moved")
+    STREAMS.update(examples=1, congested=int(routers > 0), outputs=int(outputs > 0), hidden=int(hidden > 0))
+    assert disagreement(case) is None
+
+
+def test_spikes_of_errors_were_found() -> None:
+    """The examples above are worth their time: weights of all layers move, and flits stand in the way."""
+    if not STREAMS:
+        pytest.skip("needs the agreement tests in the same process")
+    assert STREAMS["congested"] > STREAMS["examples"] // 3, STREAMS
+    assert STREAMS["outputs"] > STREAMS["examples"] // 3, STREAMS
+    assert STREAMS["hidden"] > STREAMS["examples"] // 4, STREAMS
 
 
 def test_congestion_was_found() -> None:
