@@ -74,8 +74,8 @@ CASES = (
     Case("ssnn-embedded", "60,000 presentations, T = 16", ssnn("embedded", 6, chip="mesh16"), 94.6, "95.4"),
     *(
         Case(f"ssnn-embedded-T{steps}", "longer trains approach the ANN",
-             ssnn("embedded", 6, f"steps={steps}", f"step_bits={bits}", chip="mesh16"))
-        for steps, bits in ((8, 8), (16, 9), (32, 10), (64, 11))
+             ssnn("embedded", 6, f"steps={steps}", f"step_bits={bits}", f"filter_shift={shift}", chip="mesh16"))
+        for steps, bits, shift in ((8, 8, 2), (16, 9, 3), (32, 10, 4), (64, 11, 5))  # a filter of half of T
     ),
     *(
         case
