@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.engine.contract import MIRRORED
 from neurosim.engine.layout import PORTS, Machine
 from neurosim.engine.network import (
     CROSS,
