@@ -40,7 +40,7 @@ def edited(text: str, key: str, value: str) -> tuple[str, int]:
 def test_shipped_chips_load(name: str, cores: int) -> None:
     chip = load_chip(name)
     assert (chip.name, chip.cores, chip.quality) == (name, cores, "estimated")
-    assert chip.core.learning.circuits == (() if name == "loihi" else ("desire_bp",))
+    assert chip.core.learning.circuits == (() if name == "loihi" else ("desire_bp", "ssnn_bp"))
 
 
 def test_loihi_has_the_times_of_its_description_in_tenths_of_a_nanosecond() -> None:
@@ -341,7 +341,7 @@ def test_tick_has_a_period_and_barrier_has_none() -> None:
             "\tbanks: 2 ",
             "syntax: expected one YAML document, got a tab (indent with spaces)",
         ),
-        ("circuits: [desire_bp]", "circuits: [desire_bp", "syntax: expected one YAML document, got "),
+        ("circuits: [desire_bp, ssnn_bp]", "circuits: [desire_bp, ssnn_bp", "syntax: expected one YAML document, got "),
         (
             "sync:\n",
             "synk:\n",

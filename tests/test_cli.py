@@ -15,12 +15,13 @@ from click.testing import CliRunner, Result
 
 from neurosim import cli
 from neurosim.cli import main
+from neurosim.config import resolve
 from neurosim.core import BACKWARD
 from neurosim.image import Image, State
 from neurosim.replay import Verdict
 from neurosim.results import read_summary
 from neurosim.stimulus import Batch
-from neurosim.workloads import desire_mnist
+from neurosim.workloads import desire_mnist, ssnn_mnist
 
 TINY = ["run", "--chip", "tiny", "--network", "784-16-10", "--train", "60", "--test", "40", "--epochs", "2"]
 FAKE = Path(__file__).with_name("fake_engine.py")
@@ -216,10 +217,15 @@ def test_verify_says_identical_or_where_not(monkeypatch: pytest.MonkeyPatch) -> 
     found: list[str | None] = [None, None]
     monkeypatch.setattr("neurosim.engine.verify.verify", lambda image, state, batch: found[int(batch.learn)])
     same = invoke("verify", "tiny", "--samples", "3")
-    assert (same.exit_code, same.stdout) == (0, "784-16-10 on tiny, 3 samples: IDENTICAL\n"), same.output
+    rules = ("desire_bp", "ssnn_bp")
+    expected = [f"784-16-10 on tiny, {rule}, 3 samples: IDENTICAL" for rule in rules]
+    assert (same.exit_code, same.stdout.splitlines()) == (0, expected), same.output
     found[1] = "cycle 5, node 1, event 3: reference 1, compiled 2"
     differs = invoke("verify", "tiny")
-    assert (differs.exit_code, differs.stdout) == (1, f"784-16-10 on tiny, 2 samples: {found[1]}\n")
+    expected = [f"784-16-10 on tiny, {rule}, 2 samples: {found[1]}" for rule in rules]
+    assert (differs.exit_code, differs.stdout.splitlines()) == (1, expected)
+    alone = invoke("verify", "tiny", "--rule", "ssnn_bp")
+    assert (alone.exit_code, alone.stdout.splitlines()) == (1, expected[1:])
     assert invoke("verify", "tiny", "--network", "16-4").exit_code == 2
 
 
@@ -245,7 +251,9 @@ def test_verify_names_the_shipped_chips_that_it_leaves_out(monkeypatch: pytest.M
     result = invoke("verify", "--network", "784-16-10")
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[0] == "loihi: left out: it has no learning circuit (core.learning.circuits)"
-    assert [line.split()[2] for line in result.stdout.splitlines()[1:]] == ["mesh16,", "mesh64,", "tiny,"]
+    shown = [tuple(line.split()[2:4]) for line in result.stdout.splitlines()[1:]]
+    chips, rules = ("mesh16,", "mesh64,", "tiny,"), ("desire_bp,", "ssnn_bp,")
+    assert shown == [(chip, rule) for chip in chips for rule in rules]
 
 
 def test_a_chip_without_a_learning_circuit_says_so_and_infers(tmp_path: Path) -> None:
@@ -253,10 +261,14 @@ def test_a_chip_without_a_learning_circuit_says_so_and_infers(tmp_path: Path) ->
     assert checked.exit_code == 0, checked.output
     assert "valid, 128 cores at 32 routers, 10000 MHz" in checked.stdout and "125 cores are empty" in checked.stdout
     small = ["--network", "784-16-10"]
-    for command in (["place", "--chip", "loihi"], ["verify", "loihi"], ["run", "--chip", "loihi", "--train", "10"]):
+    named = ["verify", "loihi", "--rule", "desire_bp"]
+    for command in (["place", "--chip", "loihi"], named, ["run", "--chip", "loihi", "--train", "10"]):
         result = invoke(*command, *small)
         assert (result.exit_code, "Traceback" in result.output) == (2, False), result.output
         assert "rule 'desire_bp' needs its circuit on the core; core.learning.circuits has: none" in result.stderr
+    asked = invoke("verify", "loihi", *small)
+    expected = "Error: loihi: has no learning circuit (core.learning.circuits); name a rule with --rule\n"
+    assert (asked.exit_code, asked.stderr) == (2, expected)
     np.savez(tmp_path / "w.npz", W1=np.zeros((16, 784)), W2=np.zeros((10, 16)))
     infers = invoke("run", "--chip", "loihi", *small, "--test", "4", "--weights", "w.npz", "--freeze", "--out", "f")
     assert infers.exit_code == 0, infers.output
@@ -288,11 +300,19 @@ def test_a_network_that_does_not_fit_is_no_fault_of_the_chip() -> None:
     assert (result.exit_code, "784-512-10 does not fit" in result.stdout) == (0, True), result.output
 
 
-def test_the_defaults_are_those_of_the_workload() -> None:
+def test_the_defaults_are_those_of_the_rules_workload() -> None:
     defaults = {parameter.name: parameter.default for parameter in main.commands["run"].params}  # type: ignore[attr-defined]
-    expected = (desire_mnist.NETWORK, desire_mnist.RULE, desire_mnist.DATASET)
-    assert (defaults["network"], defaults["rule"], defaults["dataset"]) == expected
-    assert f"[default: {desire_mnist.EPOCHS}]" in " ".join(invoke("run", "--help").stdout.split())
+    assert (defaults["rule"], defaults["dataset"]) == (desire_mnist.RULE, desire_mnist.DATASET)
+    text = " ".join(invoke("run", "--help").stdout.split())
+    for name in ("NETWORK", "EPOCHS"):
+        first, second = (getattr(workload, name) for workload in (desire_mnist, ssnn_mnist))
+        assert f"[default: the rule's: {first}, or {second} for ssnn_bp]" in text
+    for workload in (desire_mnist, ssnn_mnist):
+        config = resolve("mesh16", rule=workload.RULE)
+        found = (config.network, config.encoder, config.neuron, config.dataset, config.epochs)
+        expected = (workload.NETWORK, workload.ENCODER, workload.NEURON, workload.DATASET, workload.EPOCHS)
+        assert found == expected
+        assert resolve("mesh16", "784-16-10", workload.RULE, epochs=1).epochs == 1
 
 
 def test_help_imports_nothing_heavy() -> None:

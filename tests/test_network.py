@@ -20,7 +20,7 @@ def test_a_network_of_three_layers() -> None:
 def test_the_encoder_is_the_input_neuron() -> None:
     for encoder in ENCODERS:
         assert mlp((3, 2), encoder).populations[0].neuron == encoder
-    known = "accumulate, bernoulli, accumulate_float32"
+    known = "accumulate, bernoulli, accumulate_float32, regular"
     with pytest.raises(ConfigError, match=f"encoder: expected one of {known}, got 'poisson'"):
         mlp((3, 2), "poisson")
 

@@ -19,7 +19,7 @@ def tables(reference_run: Path) -> dict[str, pd.DataFrame]:
 
 def test_every_axis_is_labelled(tables: dict[str, pd.DataFrame]) -> None:
     figures = [
-        (plot.learning_curve(tables["curve"], 90.0), "presentations", 1),
+        (plot.learning_curve(tables["curve"], "membrane", 90.0), "presentations", 1),
         (plot.energy_by_unit(tables["energy"]), "(nJ)", 2),
         (plot.causes_by_unit(tables["causes"]), "(%)", 2),
         (plot.memory_accesses(tables["memory"]), "per sample", 2),
@@ -28,6 +28,14 @@ def test_every_axis_is_labelled(tables: dict[str, pd.DataFrame]) -> None:
         titled = [axis for axis in figure.axes if axis.get_title()]
         assert len(titled) == panels
         assert all(label in axis.get_xlabel() for axis in titled)
+
+
+def test_the_curve_is_that_of_the_read_out(tables: dict[str, pd.DataFrame]) -> None:
+    for readout in ("strict", "membrane"):
+        lines = plot.learning_curve(tables["curve"], readout, 90.0).axes[0].lines
+        assert [line.get_label() for line in lines][1:] == [f"training, {readout}", f"test, {readout}: 90.00 %"]
+        assert list(lines[1].get_ydata()) == list(tables["curve"][readout])  # type: ignore[arg-type]
+    assert len(plot.learning_curve(tables["curve"]).axes[0].lines) == 2
 
 
 def test_bars_add_up_to_the_table(tables: dict[str, pd.DataFrame]) -> None:

@@ -85,7 +85,7 @@ def test_the_summary_has_what_was_promised(reference_run: Path, runs: dict[str, 
         assert entry["samples"] == run.samples
         assert entry["cycles_per_sample"] == pytest.approx(run.phase_cycles.sum() / run.samples)
         assert entry["latency_us_per_sample"] == pytest.approx(entry["cycles_per_sample"] / 200)
-        reads = run.counts[:, :, Op.SYNAPSE_READ].sum() / run.samples
+        reads = run.counts[:, :, [Op.SYNAPSE_READ, Op.COLUMN_READ]].sum() / run.samples
         memory = entry["memory_accesses_per_sample"]["synapse"]
         assert (memory["read"], memory["read_bits"]) == pytest.approx((reads, reads * 64))
         assert entry["spikes_per_sample"]["total"] == pytest.approx(run.spikes.sum() / run.samples)
