@@ -27,7 +27,7 @@ from neurosim.probe import Probes, probe_table
 from neurosim.readout import CRITERIA
 from neurosim.report import MODES
 from neurosim.results import read_summary
-from neurosim.study import Cell
+from neurosim.study import Cell, identity
 from neurosim.trace import load_arrays, load_run, write_file
 
 __all__ = ["KEYS", "Comparison", "Finished", "comparison", "measure", "pareto", "write"]
@@ -122,14 +122,8 @@ def _measured(config: Config, folder: Path) -> _Measured:
 
 
 def _what(config: Config) -> dict[str, Any]:
-    core = config.chip.core
     return {
-        "rule": Path(config.rule).stem,
-        "chip": config.chip.name,
-        "network": config.network,
-        "bits": core.synapse.weight_bits,
-        "rounding": core.learning.rounding,
-        "backward": core.learning.backward,
+        **identity(config),
         "dataset": config.dataset,
         "train": config.train,
         "test": config.test,

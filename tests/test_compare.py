@@ -22,7 +22,8 @@ from neurosim.account.costs import load_costs
 from neurosim.cli import main
 from neurosim.compare import Event
 from neurosim.comparison import Comparison
-from neurosim.errors import ResultError
+from neurosim.errors import ConfigError, ResultError
+from neurosim.image import Image
 from neurosim.results import read_summary
 from neurosim.study import Study, cells
 
@@ -155,6 +156,24 @@ def test_a_fault_in_one_cell_leaves_the_others(tmp_path: Path, monkeypatch: pyte
     found, _ = run(study, tmp_path)
     assert found.cells["reason"].tolist() == ["", "failed: ZeroDivisionError('a fault')"]
     assert found.table["seeds"].tolist() == [1]
+
+
+@pytest.mark.parametrize("fault", [ConfigError("does not compile"), ZeroDivisionError("a fault")])
+def test_a_fault_while_compiling_leaves_the_other_cells(
+    fault: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = session.simulate
+
+    def faulty(image: Image, *rest: object, **options: object) -> object:
+        if image.weight_limits[1] < 100:  # the cell of 5 bits
+            raise fault
+        return real(image, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(session, "simulate", faulty)
+    study = STUDY.model_copy(update={"chips": ("tiny",), "bits": (5, 16), "seeds": (0,)})
+    found, _ = run(study, tmp_path)
+    assert [str(fault) in reason for reason in found.cells["reason"]] == [True, False]
+    assert found.table["bits"].tolist() == [16]
 
 
 def test_an_interrupted_cell_goes_on(finished: tuple[Comparison, Path], tmp_path: Path) -> None:
