@@ -56,7 +56,9 @@ def test_a_file_is_a_study_and_options_go_on_top(tmp_path: Path) -> None:
     assert (own.epochs, own.set) == (2, ("settings.steps=9",))
 
 
-@pytest.mark.parametrize("text", ["", " [1]", " 3", "\n  desire_bp:", "\n  desire_bp: [1]", "\n  desire_bp:\n    set: 3"])
+@pytest.mark.parametrize(
+    "text", ["", " [1]", " 3", "\n  desire_bp:", "\n  desire_bp: [1]", "\n  desire_bp:\n    set: 3"]
+)
 def test_a_malformed_section_of_a_rule_is_named_with_its_line(text: str, tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
     path.write_text(f"chips: [tiny]\nfor_rule:{text}\n")
