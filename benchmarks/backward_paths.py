@@ -14,25 +14,18 @@ import numpy as np
 
 from neurosim.account.costs import load_costs
 from neurosim.account.energy import price
-from neurosim.chip import Chip, load_chip
+from neurosim.account.learning import copy_bits
+from neurosim.chip import load_chip
 from neurosim.core import BACKWARD
 from neurosim.data.datasets import load_dataset
 from neurosim.engine import simulate
 from neurosim.learning import load_rule
-from neurosim.network import Network, mlp, parse_sizes
+from neurosim.network import mlp, parse_sizes
 from neurosim.ops import Phase
-from neurosim.partition import occupancy
 from neurosim.place import place
 from neurosim.stimulus import Batch
 
 GRADED = {"graded": True, "theta_output": 0.12, "theta_hidden": 0.02}
-
-
-def extra_bits(network: Network, chip: Chip) -> int:
-    """Bits of memory that mirrored copies take on all cores."""
-    core = chip.core
-    widths = (core.neuron.word_bits, core.synapse.word_bits, core.axon.entry_bits, core.packetiser.route_bits)
-    return sum(int(np.dot(row.extra, widths)) for row in occupancy(network, chip))
 
 
 def measure(way: str, options: argparse.Namespace) -> tuple[list[str], Any]:
@@ -52,7 +45,7 @@ def measure(way: str, options: argparse.Namespace) -> tuple[list[str], Any]:
         way, f"{run.phase_cycles.sum() / n:,.0f}", f"{run.phase_cycles[Phase.ERROR] / n:,.0f}",
         f"{run.phase_cycles[Phase.UPDATE] / n:,.0f}", f"{mid:,.0f} ({low:,.0f} to {high:,.0f})",
         f"{late[Phase.ERROR]:,.1f}", f"{late[Phase.UPDATE]:,.1f}", f"{run.links.sum() / n:,.0f}",
-        f"{extra_bits(network, chip):,}",
+        f"{copy_bits(network, chip):,}",
     ]  # fmt: skip
     return cells, state.weights
 

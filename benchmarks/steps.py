@@ -3,9 +3,11 @@
     python benchmarks/study.py --cases 'ssnn-embedded,ssnn-embedded-T*' --out study
     python benchmarks/steps.py --out study --figure steps.png
 
-The learning rate stays near 0.03 at the start (steps x weight step: 2^-8 for T = 8, 2^-9 for 16, ...). The ANN is a
-network of the same shape with a clipped ReLU, trained here, in float, with the same number of presentations, learning
-rate and halvings (ann.py), and so is one without the clip.
+The learning rate stays near 0.03 at the start (steps x weight step: 2^-8 for T = 8, 2^-9 for 16, ...), and the filter
+of the membranes grows with T: it averages over half of the steps. (With the filter of T = 16, 2^3 steps, T = 64 ends at
+95.1: noise passes through the transfer function.) The ANN is a network of the same shape with a clipped ReLU, trained
+here, in float, with the same number of presentations, learning rate and halvings (ann.py), and so is one without the
+clip.
 """
 
 from pathlib import Path

@@ -76,8 +76,8 @@ CASES = (
          ssnn("embedded", 6, "pipeline=false", chip="mesh16")),
     *(
         Case(f"ssnn-embedded-T{steps}", "longer trains approach the ANN",
-             ssnn("embedded", 6, f"steps={steps}", f"step_bits={bits}", chip="mesh16"))
-        for steps, bits in ((8, 8), (32, 10), (64, 11))  # T = 16 is ssnn-embedded
+             ssnn("embedded", 6, f"steps={steps}", f"step_bits={bits}", f"filter_shift={shift}", chip="mesh16"))
+        for steps, bits, shift in ((8, 8, 2), (32, 10, 4), (64, 11, 5))  # a filter of half of T; 16 is ssnn-embedded
     ),
     *(
         case

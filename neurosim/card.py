@@ -19,12 +19,14 @@ class Formats:
     rate_fraction_bits: int
     random_bits: int
     stochastic: bool
+    backward: str = "transposed_read"  # the chip's way back of the errors: one of core.BACKWARD
 
 
 class Word(NamedTuple):
     """One word of local state besides weight and membrane: where it lies and its bits.
 
-    Places: `synapse`, `neuron`, `axon` (words of these memories), `axon register` (flip-flops beside the axon table).
+    Places: `synapse`, `neuron`, `hidden neuron` (all but the outputs), `axon`, `copied axon` (of a mirrored row): words
+    of these memories; `axon register` and `neuron register`: flip-flops beside the axon table, and for hidden neurons.
     """
 
     name: str
@@ -58,7 +60,7 @@ class Card:
     accesses: tuple[Access, ...]
 
     def bits(self, place: str) -> int:
-        """Bits of state at each `synapse`, `neuron`, `axon` or `axon register`, besides weight and membrane."""
+        """Bits of state at each of a place, besides weight and membrane."""
         return sum(word.bits for word in self.words if word.place == place)
 
     def extra_bits(self, place: str) -> int:
@@ -72,8 +74,8 @@ class Card:
 
     @property
     def neuron_bits(self) -> int:
-        """Per neuron, besides the membrane."""
-        return self.bits("neuron")
+        """Per word of neuron memory, besides the membrane."""
+        return self.bits("neuron") + self.bits("hidden neuron")
 
     @property
     def symbol_bits(self) -> int:

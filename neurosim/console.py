@@ -166,10 +166,13 @@ def occupancy_table(title: str, rows: Iterable[Occupancy]) -> Table:
 
 
 _PLACES = (
-    ("synapse", "the weight"),
-    ("neuron", "the membrane"),
-    ("axon", "the row address"),
-    ("axon register", "none"),
+    ("synapse", ", besides the weight"),
+    ("neuron", ", besides the membrane"),
+    ("hidden neuron", ""),
+    ("neuron register", ""),
+    ("axon", ", besides the row address"),
+    ("copied axon", ""),
+    ("axon register", ""),
 )
 
 
@@ -191,7 +194,7 @@ def card_table(name: str, title: str, source: str, card: Card, chip: str) -> Tab
     table.add_column()
     table.add_column()
     rows = (
-        *((f"state per {place}, besides {rest}", _state(card, place)) for place, rest in _PLACES),
+        *((f"state per {place}{rest}", _state(card, place)) for place, rest in _PLACES if rest or card.bits(place)),
         ("spike history", f"{card.history_bits} slots" if card.history_bits else "none"),
         ("random bits", "\n".join(f"{bits} per {event}" for event, bits in card.random_bits if bits) or "none"),
         ("backward path", "needed: transposed read, mirrored copy or crossbar" if card.backward_path else "not needed"),

@@ -199,8 +199,7 @@ class Image:
         flat, _ = self.quantise(weights)
         bias = np.zeros(int(self.sizes[1:].sum()) if self.online else 0, np.int64)
         if biases:
-            scaled = np.rint(np.concatenate(biases) * 2.0**self.formats.weight_fraction_bits)
-            bias[:] = np.clip(scaled, *self.weight_limits)
+            bias[:] = np.concatenate([self._rounded(f"b{q + 1}", vector)[0] for q, vector in enumerate(biases)])
         return State(
             seed=seed,
             weights=flat,
@@ -235,18 +234,24 @@ class Image:
         if not all(np.isfinite(w).all() for w in weights):
             raise DataError("weights: expected finite numbers, found NaN or infinity")
         dtype = np.int16 if self.formats.weight_bits <= 16 else np.int32
-        low, high = self.weight_limits
-        scale = 2.0**self.formats.weight_fraction_bits
         parts, report = [], []
         for q, matrix in enumerate(weights):
-            exact = matrix * scale
-            rounded = np.rint(exact)
-            kept = np.clip(rounded, low, high)
-            clipped = int(np.count_nonzero(rounded != kept))
-            error = float(np.max(np.abs(kept - exact), initial=0.0) / scale)
-            report.append(Quantisation(f"W{q + 1}", error, clipped, matrix.size))
+            kept, entry = self._rounded(f"W{q + 1}", matrix)
+            report.append(entry)
             parts.append(kept.T.astype(dtype).ravel())
         return np.concatenate(parts), report
+
+    def quantise_biases(self, biases: list[NDArray[np.float64]]) -> list[Quantisation]:
+        """What becomes of real biases, as `quantise` reports it of weights."""
+        return [self._rounded(f"b{q + 1}", vector)[1] for q, vector in enumerate(biases)]
+
+    def _rounded(self, name: str, real: NDArray[np.float64]) -> tuple[NDArray[np.float64], Quantisation]:
+        """Real numbers on the grid of the weights, whole in its units, and what that did to them."""
+        scale = 2.0**self.formats.weight_fraction_bits
+        rounded = np.rint(real * scale)
+        kept = np.clip(rounded, *self.weight_limits)
+        error = float(np.max(np.abs(kept - real * scale), initial=0.0) / scale)
+        return kept, Quantisation(name, error, int(np.count_nonzero(rounded != kept)), real.size)
 
     def weights(self, state: "State") -> list[NDArray[np.float64]]:
         """Weights of a state in real units, (post, pre) per projection."""

@@ -9,7 +9,7 @@ reads is bytecode, so it refuses whatever it cannot follow: functions within fun
 import dis
 from collections.abc import Iterator
 from numbers import Integral
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from neurosim.errors import ConfigError
@@ -34,6 +34,7 @@ CONTRACTS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 _NUMBERS = (bool, int, float)
 _PURE = {"abs", "min", "max", "int", "bool", "range", "divmod"}  # builtins that keep nothing
+_DOORS = {"globals", "setattr", "exec", "eval", "vars", "__import__", "sys"}
 _KEEPS = {"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_ATTR", "STORE_SUBSCR", "IMPORT_NAME", "LOAD_CLOSURE", "YIELD_VALUE",
           "MAKE_FUNCTION"}  # fmt: skip
 
@@ -84,11 +85,31 @@ def constants_of(rule: ModuleType, settings: Any, formats: Any) -> Any:
 def _changing(rule: ModuleType) -> Iterator[str]:
     """Functions of a rule, kernels or not, that write a variable of the module: kernels could read it."""
     for name, value in vars(rule).items():
-        body = _body(value)
-        if body is not None and body.__module__ == rule.__name__:
-            stored = [step.argval for step in dis.get_instructions(body) if step.opname == "STORE_GLOBAL"]
+        for code in _codes(value, rule.__name__):
+            steps = list(dis.get_instructions(code))
+            stored = [step.argval for step in steps if step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL")]
+            reached = [step.argval for step in steps if step.opname == "LOAD_GLOBAL" and step.argval in _DOORS]
             if stored:
                 yield f"{name}: writes the global {', '.join(stored)}; a rule keeps nothing between calls"
+            if reached:
+                yield f"{name}: uses {', '.join(reached)}(), by which a rule could change itself"
+
+
+def _codes(value: Any, module: str) -> Iterator[CodeType]:
+    """The code of a function, or of all methods of a class, of this module, and of all that is defined inside."""
+    body = _body(value)
+    if body is not None and body.__module__ == module:
+        yield from _inner(body.__code__)
+    elif isinstance(value, type) and value.__module__ == module:
+        for member in vars(value).values():
+            yield from _codes(getattr(member, "__func__", member), module)
+
+
+def _inner(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _inner(constant)
 
 
 def _body(kernel: Any) -> FunctionType | None:

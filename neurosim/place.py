@@ -34,6 +34,7 @@ def formats(chip: Chip) -> Formats:
         rate_fraction_bits=learning.rate_fraction_bits,
         random_bits=learning.random_bits,
         stochastic=learning.rounding == "stochastic",
+        backward=learning.backward,
     )
 
 
@@ -89,9 +90,9 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
         have = core.neuron.word_bits
         problems.append(f"neuron word: {need} bits of state, core.neuron.word_bits is {have}")
     row = (core.synapse.words - 1).bit_length() + (core.neuron.entries - 1).bit_length()  # address, length
-    need = row + card.bits("axon") + (card.symbol_bits if core.mirrors and not card.online_in_time else 0)
+    need = row + card.bits("axon") + card.bits("copied axon")
     if need > core.axon.entry_bits:
-        kept = ", history and the symbol of a mirrored row" if core.mirrors else " and history"
+        kept = ", history and the symbol of a mirrored row" if card.bits("copied axon") else " and history"
         problems.append(
             f"axon entry: row address, row length{kept} take {need} bits, "
             f"core.axon.entry_bits is {core.axon.entry_bits}"

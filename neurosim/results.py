@@ -44,7 +44,7 @@ def write(folder: Path, job: Job, end: Checkpoint, costs: CostTable, *, plots: b
     summary["accuracy"] = _accuracy(end, job.image.rule.READOUT)
     rule = job.image.rule
     card = rule.card(job.image.formats, rule_part(config.settings, rule))
-    summary["learning_memory"] = learning_memory(job.image, card, config.chip)._asdict()
+    summary["learning_memory"] = learning_memory(job.image, card, config.build_network(), config.chip)._asdict()
     summary["quantisation"] = [vars(entry) for entry in job.quantisation]
     for mode, section in (("train", "train"), ("test", "inference")):
         if section in summary:

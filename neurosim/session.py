@@ -102,6 +102,7 @@ def prepare(config: Config) -> Job:
     weights, biases = loaded[: len(sizes) - 1], loaded[len(sizes) - 1 :]
     _, quantisation = image.quantise(weights)
     initial = image.new_state(config.seed, weights, biases)
+    quantisation += image.quantise_biases(biases)
     return Job(config, data, image, initial, tuple(quantisation), digest_of(config, inputs))
 
 

@@ -64,8 +64,10 @@ def test_a_step_below_one_lsb_is_made_with_the_fitting_probability() -> None:
         (32, 0), (2, 0), (1, 0), (1, 1), (1, 5),
     ]  # fmt: skip
     assert (constants(10, "nearest").step, constants(10, "nearest").thinning) == (1, 0)  # half an LSB rounds up
-    with pytest.raises(ConfigError, match=r"settings\.step_bits: 2\^-9 rounds to 0 on weights with 7 fraction bits"):
-        constants(9, "nearest")
+    assert constants(4, "nearest").step == 1  # there is no step below one LSB: faster than it was told
+    deep = formats(load_chip("mesh16", ["core.synapse.weight_bits=4", "core.synapse.weight_fraction_bits=2"]))
+    with pytest.raises(ConfigError, match=r"2\^-30 is 2\^-28 of a step on weights with 2 fraction bits"):
+        ssnn_bp.quantise(ssnn_bp.Settings(step_bits=30), deep)
 
 
 def test_too_many_halvings_are_refused_before_the_run() -> None:

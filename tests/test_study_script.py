@@ -49,7 +49,8 @@ def test_cases_name_whose_settings_they_are() -> None:
     assert not [name for name, case in cases.items() if "as published" in case.what]
     alone, layers = (cases[name].config(quick=False) for name in ("ssnn-embedded", "ssnn-embedded-layers"))
     assert {**alone.settings, "pipeline": False} == layers.settings != alone.settings
-    assert (alone.settings["steps"], alone.settings["step_bits"]) == (16, 9)  # steps.py takes it for T = 16
+    taken = [alone.settings[name] for name in ("steps", "step_bits", "filter_shift")]
+    assert taken == [16, 9, 3]  # steps.py has it as T = 16
 
 
 def test_the_steps_are_those_of_the_run_that_a_row_is_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

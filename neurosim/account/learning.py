@@ -7,8 +7,10 @@ import numpy as np
 from neurosim.card import Card
 from neurosim.chip import Chip
 from neurosim.image import Image
+from neurosim.network import Network
+from neurosim.partition import occupancy
 
-__all__ = ["LearningMemory", "learning_memory"]
+__all__ = ["LearningMemory", "copy_bits", "learning_memory"]
 
 
 class LearningMemory(NamedTuple):
@@ -17,28 +19,30 @@ class LearningMemory(NamedTuple):
     synapse_bits: int
     neuron_bits: int
     axon_bits: int  # axon words and the flip-flops beside them
-    copy_bits: int  # mirrored copies of weights, and the accumulators that their sums take
+    copy_bits: int  # mirrored copies: whole words of synapse, axon and route memory, accumulators of their sums
     total_bits: int
 
 
-def learning_memory(image: Image, card: Card, chip: Chip) -> LearningMemory:
-    """Bits that learning with a rule of this card takes on `chip`, for the network of `image`."""
-    slices, sizes, core = image.slices, image.sizes, chip.core
+def copy_bits(network: Network, chip: Chip) -> int:
+    """Bits of memory words that mirrored copies take on all cores; 0 without them."""
+    core = chip.core
+    widths = (core.neuron.word_bits, core.synapse.word_bits, core.axon.entry_bits, core.packetiser.route_bits)
+    return sum(int(np.dot(row.extra, widths)) for row in occupancy(network, chip))
+
+
+def learning_memory(image: Image, card: Card, network: Network, chip: Chip) -> LearningMemory:
+    """Bits that learning with a rule of this card takes on `chip`, for `network`, whose image is given."""
+    slices, sizes = image.slices, image.sizes
     learners = slices.population > 0
-    synapses = int(np.sum(sizes[:-1] * sizes[1:]))
+    neurons, hidden = int(np.sum(sizes[1:])), int(np.sum(sizes[1:-1]))
     axons = int(np.sum(sizes[slices.population[learners] - 1]))
-    copies = 0
-    if core.mirrors:
-        hidden = learners & (slices.population < len(sizes) - 1)
-        words = -(-slices.size[hidden] // core.synapse.weights_per_word)
-        rows = sizes[slices.population[hidden] + 1]
-        copies = int(np.sum(words * rows)) * core.synapse.word_bits
-        axons += int(np.sum(rows))
-        if image.online:  # spikes and errors are summed side by side
-            copies += int(np.sum(slices.size[hidden])) * core.accumulator.bits
+    copies = copy_bits(network, chip)
+    if chip.core.mirrors and image.online:  # errors are summed beside spikes, in accumulators of their own
+        copies += 2 * hidden * chip.core.accumulator.bits
     parts = (
-        card.extra_bits("synapse") * synapses,
-        card.extra_bits("neuron") * int(np.sum(sizes[1:])),
+        card.extra_bits("synapse") * int(np.sum(sizes[:-1] * sizes[1:])),
+        card.extra_bits("neuron") * neurons
+        + (card.extra_bits("hidden neuron") + card.extra_bits("neuron register")) * hidden,
         (card.extra_bits("axon") + card.extra_bits("axon register")) * axons,
         copies,
     )

@@ -144,12 +144,8 @@ def steps_of(image: Image) -> list[tuple[list[int], Ints, Ints]]:
     forward = slices.sets[: slices.set_ptr[-1]]
     steps = [(list(range(top)), np.repeat(slices.core, np.diff(slices.set_ptr)), forward)]
     for q in range(1, top):
-        if image.hardware.backward == MIRRORED:
-            mine, packets = slices.population == q + 1, np.diff(slices.back_ptr)
-            back = [slices.sets[slices.back_ptr[s] : slices.back_ptr[s + 1]] for s in np.flatnonzero(mine)]
-            steps.append(([top + q], np.repeat(cores[q + 1], packets[mine]), np.concatenate(back)))
-        else:
-            steps.append(([top + q], np.repeat(cores[q + 1], len(cores[q])), np.tile(cores[q], len(cores[q + 1]))))
+        # One packet for each core; a multicast packet to all of them takes no other ways.
+        steps.append(([top + q], np.repeat(cores[q + 1], len(cores[q])), np.tile(cores[q], len(cores[q + 1]))))
     if image.online and image.hardware.backward == MIRRORED:  # error symbols travel with the spikes
         together, *_ = zip(*steps, strict=True)
         parts = [np.concatenate([step[k] for step in steps]) for k in (1, 2)]

@@ -263,6 +263,7 @@ def update_slice(m: Machine, t: Tissue, s: int, weights: NDArray[Any], base: int
     words, port, ideal = post_words(t, hw, count, TWO)
     compute = ceil_div(count, hw.learning_lanes)
     cycles = max(port, compute)
+    counts[Op.AXON_READ.value] += rows  # where each row lies, read while the one before is written
     counts[Op.SYNAPSE_READ.value] += rows * words
     counts[Op.SYNAPSE_WRITE.value] += rows * words
     counts[Op.WEIGHT_UPDATE.value] += rows * count

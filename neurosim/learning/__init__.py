@@ -9,7 +9,7 @@ A rule is a module with
 - ``Settings``: frozen dataclass of hyper-parameters in real units;
 - ``Constants``: named tuple of integers, what the circuits hold in registers; among them ``weight_min`` and
   ``weight_max``, between which every store of a weight saturates; online rules also give ``one`` (a membrane of 1.0),
-  ``pipeline``, ``start_drawn``, ``warm`` and ``thinning`` (see ssnn_bp.py), and ``NEURON``, the neuron they learn with;
+  ``pipeline``, ``start_drawn``, ``warm`` and ``thinning`` (see ssnn_bp.py);
 - ``quantise(settings, formats) -> Constants``; ``rate(value, formats) -> int``: contents of the rate register;
 - ``spread(fan_in, last) -> float``: standard deviation of the initial weights of a layer;
 - ``card(formats, settings) -> Card``: the hardware that it needs;
@@ -19,6 +19,7 @@ A rule is a module with
 `load_rule` refuses a rule whose kernels could know more than that (`locality`).
 """
 
+from dataclasses import fields
 from types import ModuleType
 
 from neurosim import plugin
@@ -32,6 +33,25 @@ READOUTS = ("strict", "membrane")
 
 _REQUIRED = ("TITLE", "SOURCE", "SCHEDULE", "READOUT", "READS", "Settings", "Constants", "quantise", "rate", "spread",
              "card")  # fmt: skip
+
+
+# What placement and the engines read of a rule's settings and registers, by schedule.
+_SETTINGS = {"phased": ("steps", "threshold", "leak_shift"), "online": ("steps", "filter_shift")}
+_REGISTERS = {
+    "phased": ("weight_min", "weight_max"),
+    "online": ("weight_min", "weight_max", "one", "pipeline", "start_drawn", "warm", "thinning"),
+}
+
+
+def _lacking(module: ModuleType) -> list[str]:
+    """Settings and registers that the schedule needs and the rule does not have."""
+    settings = {field.name for field in fields(module.Settings)}
+    needs = (("Settings", settings, _SETTINGS), ("Constants", set(module.Constants._fields), _REGISTERS))
+    return [
+        f"{name} lacks {', '.join(missing)}, which a rule of schedule {module.SCHEDULE} needs"
+        for name, found, wanted in needs
+        if (missing := [word for word in wanted[module.SCHEDULE] if word not in found])
+    ]
 
 
 def rule_names() -> tuple[str, ...]:
@@ -52,7 +72,7 @@ def load_rule(name: str) -> ModuleType:
     for part, allowed in (("SCHEDULE", tuple(CONTRACTS)), ("READOUT", READOUTS)):
         if getattr(module, part) not in allowed:
             raise ConfigError(f"rule: {name}: {part}: expected {' or '.join(allowed)}, got {getattr(module, part)!r}")
-    problems = breaches(module)
+    problems = [*_lacking(module), *breaches(module)]
     if problems:
         raise ConfigError("\n".join(f"rule: {name}: {problem}" for problem in problems))
     return module

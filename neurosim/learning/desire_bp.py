@@ -218,14 +218,28 @@ def spread(fan_in: int, last: bool) -> float:
 def card(formats: Formats, settings: Settings) -> Card:
     """The hardware that the rule asks for (A.11)."""
     steps, noise = settings.steps, formats.random_bits if formats.stochastic else 0
+    # sign and active; with grades the shift count as well
+    symbol, mirrored = 4 if settings.graded else 2, formats.backward == "mirrored"
+    ways = {
+        "transposed_read": (Access("error", "word with a desire, of every row", "synapse", 1, 0),),
+        "crossbar": (Access("error", "neuron with a desire and block of pre neurons", "synapse column", 1, 0),),
+        "mirrored": (
+            Access("error", "desire and word of its mirrored row", "synapse", 1, 0),
+            Access("error", "desire and core below", "axon", 1, 1),
+            Access("error", "hidden neuron, for each desire above and once more", "accumulator", 1, 1),
+            Access("update", "word with a spike, of the mirrored row of a desire that fired", "synapse", 1, 1),
+            Access("update", "mirrored row; written if a desire came", "axon", 1, 1),
+        ),
+    }
     return Card(
         words=(
             Word("train", "neuron", steps, "spikes of the sample"),
             Word("count", "neuron", steps.bit_length(), "their number", True),
-            # sign and active; with grades the shift count as well
-            Word("symbol", "neuron", 4 if settings.graded else 2, "desire"),
+            Word("symbol", "neuron", symbol, "desire"),
             Word("keep", "neuron", 1, "not silenced by dropout"),
-            Word("error_sum", "neuron", formats.error_bits, "what the desires above bring"),
+            Word("row_symbol", "copied axon", symbol, "desire that came for a mirrored row")
+            if mirrored
+            else Word("error_sum", "hidden neuron", formats.error_bits, "what the desires above bring"),
             Word("history", "axon", steps, "spikes of the sample that arrived"),
         ),
         history_bits=steps,
@@ -246,7 +260,7 @@ def card(formats: Formats, settings: Settings) -> Card:
             Access("forward", "neuron and step", "neuron", 1, 1),
             Access("forward", "spike and post core, besides its row", "axon", 0, 1),
             Access("error", "neuron of a layer that has desires", "neuron", 1, 1),
-            Access("error", "word with a desire, of every row (transposed read)", "synapse", 1, 0),
+            *ways[formats.backward],
             Access("update", "neuron", "neuron", 1, 0),
             Access("update", "axon; written if it spiked", "axon", 1, 1),
             Access("update", "word with a desire, of every row that spiked", "synapse", 1, 1),

@@ -24,8 +24,9 @@ from neurosim.kernel import kernel
 TITLE = "SSNN-BP (reconstructed)"
 SOURCE = "after Biswas, Saraswat, Ganguly 2022, arXiv 2207.09755; reconstructed from the abstract"
 SCHEDULE = "online"
-NEURON = "composite"
 READOUT = "membrane"
+
+MOST_THINNING = 16  # halvings that the random bits of a spike can tell
 
 READS = {
     "start": ("random",),
@@ -83,24 +84,25 @@ def _check(s: Settings, formats: Formats) -> None:
          f"at least {fraction + 6} (weight_fraction_bits, 4 more, one above the point, and the sign)"),
     )  # fmt: skip
     problems = [f"{name}: expected {what}, got {found:g}" for name, found, met, what in demands if not met]
-    if not problems and not formats.stochastic and _step(s, formats) == 0:
+    if not problems and s.step_bits - fraction > MOST_THINNING and formats.stochastic:
         problems = [
-            f"settings.step_bits: 2^-{s.step_bits} rounds to 0 on weights with {fraction} fraction bits "
-            "(core.synapse.weight_fraction_bits): nothing would be learnt. Take core.learning.rounding: stochastic, "
-            "a larger step, or more bits"
+            f"settings.step_bits: 2^-{s.step_bits} is 2^-{s.step_bits - fraction} of a step on weights with {fraction} "
+            f"fraction bits (core.synapse.weight_fraction_bits), expected at least 2^-{MOST_THINNING}"
         ]
     if problems:
         raise ConfigError("\n".join(problems))
 
 
 def _step(s: Settings, formats: Formats) -> int:
-    return floor(2.0 ** (formats.weight_fraction_bits - s.step_bits) + 0.5)
+    """Weight LSBs of a coincidence: there is no step below one."""
+    return max(1, floor(2.0 ** (formats.weight_fraction_bits - s.step_bits) + 0.5))
 
 
 def quantise(settings: Settings, formats: Formats) -> Constants:
     """Settings -> register contents in the chip's formats.
 
-    A weight step below one LSB is made with the fitting probability where the chip rounds stochastically.
+    A weight step below one LSB is made with the fitting probability where the chip rounds stochastically, and is one
+    LSB where it rounds to the nearest: then the chip learns faster than it was told.
     Raises ConfigError with every setting that is out of range, one a line.
     """
     _check(settings, formats)
@@ -184,11 +186,23 @@ def on_update(weight: int, symbol: int, c: Constants) -> int:
 
 def card(formats: Formats, settings: Settings) -> Card:
     """The hardware that the rule asks for (B.7)."""
-    fraction = formats.weight_fraction_bits
+    fraction, mirrored = formats.weight_fraction_bits, formats.backward == "mirrored"
+    sums = Access("error", "pre neuron that the symbols above reach", "neuron", 1, 1)
+    ways = {
+        "transposed_read": (Access("error", "word with a symbol, of every row", "synapse", 1, 0), sums),
+        "crossbar": (Access("error", "neuron with a symbol and block of pre neurons", "synapse column", 1, 0), sums),
+        "mirrored": (
+            Access("error", "symbol and word of its mirrored row", "synapse", 1, 1),
+            Access("error", "symbol and core below", "axon", 1, 0),
+            Access("error", "hidden neuron, for each symbol above and for each step", "accumulator", 1, 1),
+        ),
+    }
     return Card(
         words=(
-            Word("error", "neuron", fraction + 4, "backward accumulator B"),
-            Word("arrived", "neuron", formats.error_bits, "what the symbols above brought in this step"),
+            Word("error", "hidden neuron", fraction + 4, "backward accumulator B"),
+            Word("spoke", "neuron register", 4, "own spike and teach bit of this step and of the last")
+            if mirrored
+            else Word("arrived", "hidden neuron", formats.error_bits, "what the symbols above brought"),
             Word("symbol", "neuron", 2, "positive, negative or no spike of this step"),
             Word("bias", "neuron", formats.weight_bits, "weight of a line that spikes in every step", True),
             Word("wins", "neuron", settings.steps.bit_length(), "steps that an output neuron has won", True),
@@ -214,8 +228,8 @@ def card(formats: Formats, settings: Settings) -> Card:
         accesses=(
             Access("forward", "neuron and step", "neuron", 1, 1),
             Access("forward", "spike and post core, besides its row", "axon flip-flops", 0, 1),
-            Access("error", "pre neuron that a symbol above reaches (transposed read, crossbar)", "neuron", 1, 1),
-            Access("error", "word with a symbol, of every row (transposed read)", "synapse", 1, 0),
-            Access("update", "word where a teaching spike meets a symbol", "synapse", 1, 1),
+            *ways[formats.backward],
+            Access("update", "row of a teaching spike, where there is a symbol", "axon", 1, 0),
+            Access("update", "word with a symbol, of such a row", "synapse", 1, 1),
         ),
     )

@@ -188,8 +188,6 @@ PHASED_AND_ROUTED = (
            "rows += 1 if act.fired[g] > 0 else 0", "rows += 1"),
     Mutant("compiled: desires to one core only", "a desire goes to all copies of its weights", BACK,
            "range(part.back, part.back_end)", "range(part.back, min(part.back + 1, part.back_end))"),
-    Mutant("compiled: ways of errors, not of desires", "sources that meet no other", FOREST,
-           "if image.hardware.backward == MIRRORED:", "if image.hardware.backward < 0:"),
     # Concentrated meshes, links of several cycles, units of several cycles
     Mutant("vertical links as the others", "links north and south have a latency of their own", ROUTER,
            "wire = hw.vertical_cycles if port in (xy.NORTH, xy.SOUTH) else hw.link_cycles",

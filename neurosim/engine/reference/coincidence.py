@@ -66,6 +66,7 @@ def update(cells: "Composites", core: int) -> Iterator[Item]:
             continue
         words, cycles, conflict = cells.row_time(s, active, 2)
         for i in rows:
+            count(core, Op.AXON_READ)
             count(core, Op.SYNAPSE_READ, words)
             count(core, Op.SYNAPSE_WRITE, words)
             count(core, Op.NEURON_READ, max(0, len(active) - hw.learning_lanes))
