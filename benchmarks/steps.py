@@ -1,6 +1,6 @@
 """SSNN-BP with longer trains: does it approach the ANN? A table and a plot, from the runs of study.py.
 
-    python benchmarks/study.py --cases 'ssnn-embedded-T*' --out study
+    python benchmarks/study.py --cases 'ssnn-embedded,ssnn-embedded-T*' --out study
     python benchmarks/steps.py --out study --figure steps.png
 
 The learning rate stays near 0.03 at the start (steps x weight step: 2^-8 for T = 8, 2^-9 for 16, ...), and the filter
@@ -17,21 +17,23 @@ import click
 import pandas as pd
 from ann import run as train_ann
 from matplotlib.figure import Figure
-from study import finished
+from study import chosen, finished
 
 from neurosim.config import load_config
 from neurosim.report import three_digits
 
+CASES = "ssnn-embedded,ssnn-embedded-T*"
 HIDDEN, TOTAL, ETA, HALVINGS, GATE = (200,), 60_000, 0.03, 3, 2
 
 
 def rows_of(out: Path) -> pd.DataFrame:
     """Finished runs by number of steps. Raises ClickException if there are none."""
-    rows = [row for row in finished(out, False) if row["case"].startswith("ssnn-embedded-T")]
+    names = {case.name for case in chosen(CASES)}
+    rows = [row for row in finished(out, False) if row["case"] in names]
     if not rows:
-        raise click.ClickException(f"{out}: expected finished runs of study.py --cases 'ssnn-embedded-T*'")
+        raise click.ClickException(f"{out}: expected finished runs of study.py --cases '{CASES}'")
     for row in rows:
-        settings = load_config(next(out.glob(f"{row['case']}-*")) / "config.yaml").settings
+        settings = load_config(out / row["folder"] / "config.yaml").settings
         row["steps"], row["step_bits"] = settings["steps"], settings["step_bits"]
     return pd.DataFrame(rows).sort_values("steps")
 

@@ -153,10 +153,9 @@ def _warm(configs: Sequence[Config]) -> None:
         if config.engine != "compiled":
             continue
         try:
-            job = prepare(config)
-        except NeurosimError:  # its cell will say so
+            session.warm_up(prepare(config))
+        except Exception:  # its cell will say so, whatever it is
             continue
-        session.warm_up(job)
 
 
 def _run_cell(number: int, config: Config, runs: Path, plan: Plan) -> _Outcome:

@@ -27,7 +27,7 @@ from neurosim.probe import Probes, probe_table
 from neurosim.readout import CRITERIA
 from neurosim.report import MODES
 from neurosim.results import read_summary
-from neurosim.study import Cell
+from neurosim.study import Cell, identity
 from neurosim.trace import load_arrays, load_run, write_file
 
 __all__ = ["KEYS", "Comparison", "Finished", "comparison", "measure", "pareto", "write"]
@@ -35,6 +35,7 @@ __all__ = ["KEYS", "Comparison", "Finished", "comparison", "measure", "pareto", 
 KEYS = ("rule", "chip", "network", "bits", "rounding", "backward")
 TARGETS = (90, 95)  # percent; energy of the training until a probe first reaches it
 _LEVEL = 0.95
+_UNITS = {"train": "mJ", "inference": "nJ"}
 
 
 class Finished(NamedTuple):
@@ -47,7 +48,7 @@ class Finished(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """cells: a row a cell.  table: a row a configuration, by training energy.  orders: a row a pair of them.
+    """cells: a row a cell.  table: a row a configuration, by energy of the whole training.  orders: a row a pair.
     phases: energy by configuration, mode and phase.  See docs of the columns in README, section compare.
     """
 
@@ -77,8 +78,8 @@ def comparison(finished: Sequence[Finished]) -> Comparison:
     rows = [_aggregate(members) for members in groups.values()]
     table = pd.DataFrame(rows)
     for mode in ("train", "inference"):
-        table[f"pareto_{mode}"] = pareto(table["accuracy"], table[f"{mode}_mid_nj"])
-    ranking = np.argsort(table["train_mid_nj"].to_numpy(), kind="stable")
+        table[f"pareto_{mode}"] = pareto(table["accuracy"], table[plot.ENERGIES[mode].format("mid")])
+    ranking = np.argsort(table["train_total_mid_mj"].to_numpy(), kind="stable")
     table = table.iloc[ranking].reset_index(drop=True)
     table.insert(0, "row", np.arange(1, len(table) + 1))
     members = [list(groups.values())[k] for k in ranking]
@@ -110,6 +111,7 @@ def _measured(config: Config, folder: Path) -> _Measured:
     row = {**_what(config), "seed": config.seed, "reason": "", **_accuracies(summary)}
     for mode in bills:
         row |= _mode_columns(mode, bills[mode], summary[mode])
+    row |= {f"train_total_{end}_mj": row[f"train_{end}_nj"] * config.presentations * 1e-6 for end in BAND}
     row |= _targets(folder, row["readout"], config, costs)
     row |= {
         "learning_bits": summary["learning_memory"]["total_bits"],
@@ -122,14 +124,8 @@ def _measured(config: Config, folder: Path) -> _Measured:
 
 
 def _what(config: Config) -> dict[str, Any]:
-    core = config.chip.core
     return {
-        "rule": Path(config.rule).stem,
-        "chip": config.chip.name,
-        "network": config.network,
-        "bits": core.synapse.weight_bits,
-        "rounding": core.learning.rounding,
-        "backward": core.learning.backward,
+        **identity(config),
         "dataset": config.dataset,
         "train": config.train,
         "test": config.test,
@@ -191,7 +187,7 @@ def _aggregate(members: Sequence[_Measured]) -> dict[str, Any]:
         "accuracy_sd": rows["accuracy"].std(ddof=1) if len(rows) > 1 else float("nan"),
     }
     for column in rows.columns:
-        if column.endswith(("_nj", "_us", "_accesses")):
+        if column.endswith(("_nj", "_mj", "_us", "_accesses")):
             found[column] = rows[column].mean()
         elif column.endswith("_uj"):  # only where every seed reaches it
             found[column] = rows[column].mean(skipna=False)
@@ -209,23 +205,33 @@ def pareto(accuracy: "pd.Series[float]", energy: "pd.Series[float]") -> list[boo
 
 
 def _orders(groups: Sequence[Sequence[_Measured]]) -> pd.DataFrame:
-    """Every pair of configurations and quantity: the order, and how sure it is."""
+    """Every pair of configurations and quantity: the order, and how sure it is.
+
+    Rules show different numbers of samples: training is compared as a whole (mJ), inference by the sample (nJ).
+    """
     rows = []
     for a, b in combinations(range(len(groups)), 2):
         pair = {"row": a + 1, "other": b + 1}
         for mode in ("train", "inference"):
-            one, other = (mean_bill([member.bills[mode] for member in groups[k]]) for k in (a, b))
+            one, other = (_whole_bill(groups[k], mode) for k in (a, b))
             found = order(one, other)
             ratio = float(total(one)[1] / total(other)[1])
             rows.append(
-                {**pair, "quantity": f"{mode} energy", "difference": float(total(one)[1] - total(other)[1]),
+                {**pair, "quantity": f"{mode} energy", "unit": _UNITS[mode],
+                 "difference": float(total(one)[1] - total(other)[1]),
                  "low": found.low, "high": found.high, "ratio": ratio, "ratio_low": found.ratio_low,
                  "ratio_high": found.ratio_high, "below": found.below, "verdict": found.verdict}
             )  # fmt: skip
         first, second = ([float(member.row["accuracy"]) for member in groups[k]] for k in (a, b))
-        rows.append({**pair, "quantity": "accuracy", **_welch(first, second)})
-    columns = ("row", "other", "quantity", "difference", "low", "high", "verdict", "ratio", "ratio_low", "ratio_high")
-    return pd.DataFrame(rows, columns=[*columns, "below"])
+        rows.append({**pair, "quantity": "accuracy", "unit": "points", **_welch(first, second)})
+    columns = ("row", "other", "quantity", "unit", "difference", "low", "high", "verdict")
+    return pd.DataFrame(rows, columns=[*columns, "ratio", "ratio_low", "ratio_high", "below"])
+
+
+def _whole_bill(members: Sequence[_Measured], mode: str) -> Bill:
+    """Mean over the seeds of what a whole training costs, in mJ, or one inference, in nJ."""
+    times = members[0].row["presentations"] * 1e-6 if mode == "train" else 1.0
+    return {name: part * times for name, part in mean_bill([member.bills[mode] for member in members]).items()}
 
 
 def _welch(one: Sequence[float], other: Sequence[float]) -> dict[str, Any]:
@@ -262,8 +268,16 @@ def _told(entry: Mapping[Any, Any]) -> str:
         return f"{entry['difference']:+.2f} ({entry['low']:+.2f} to {entry['high']:+.2f})"
     band = f"x {entry['ratio']:.4g} ({entry['ratio_low']:.4g} to {entry['ratio_high']:.4g})"
     sure = {"below": "certainly below", "above": "certainly above", "equal": "equal"}
-    share = f"below at {100 * entry['below']:.0f} % of prices"
+    share = f"below at {_share(entry['below'])} of prices"
     return f"{band}, {sure.get(entry['verdict'], share)}"
+
+
+def _share(below: float) -> str:
+    """A share of random prices: none of them, or all, does not make an order certain."""
+    if below < 0.001 or below > 0.999:
+        return "< 0.1 %" if below < 0.001 else "> 99.9 %"
+    digits = 1 if below < 0.01 or below > 0.99 else 0
+    return f"{100 * below:.{digits}f} %"
 
 
 def _phases(groups: Sequence[Sequence[_Measured]]) -> pd.DataFrame:

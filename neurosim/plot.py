@@ -14,6 +14,7 @@ from neurosim.ops import CAUSES, PHASES
 from neurosim.report import three_digits
 
 __all__ = [
+    "ENERGIES",
     "accuracy_against_energy",
     "causes_by_unit",
     "energy_by_phase",
@@ -34,6 +35,10 @@ _CAUSE_COLOURS = {
 _TITLES = {"train": "training", "test": "inference", "inference": "inference"}
 _RULE_COLOURS = ("#3b75af", "#d98032", "#58935a", "#c44e52", "#8172b2", "#937860")
 _MARKERS = "osD^vPX*"
+# Columns of the energy (low, mid or high) that configurations are compared by: training as a whole, as rules show
+# different numbers of samples.
+ENERGIES = {"train": "train_total_{}_mj", "inference": "inference_{}_nj"}
+_ENERGY_LABELS = {"train": "energy of the whole training (mJ)", "inference": "energy per inference sample (nJ)"}
 
 
 def _figure(panels: int, height: float = 3.6) -> tuple[Figure, list[Axes]]:
@@ -64,14 +69,18 @@ def _stacked(
 
 
 def learning_curve(curve: pd.DataFrame, readout: str = "strict", test_percent: float | None = None) -> Figure:
-    """Accuracy on the samples as they are presented (before each is learnt), and the final test accuracy.
+    """Accuracy on the samples as they are presented, and the final test accuracy.
+
+    A phased rule answers before it learns a sample. An online rule, read out by its membranes, learns while it
+    answers, with the label on: its training curve flatters it.
 
     curve: columns presentation, strict, argmax, membrane (percent over the window that ends there), learning_rate.
     readout: which of them is the rule's answer.
     """
     figure, (axis,) = _figure(1, 4.0)
-    axis.plot(curve["presentation"], curve["argmax"], color="#9db8d6", label="training, argmax")
-    axis.plot(curve["presentation"], curve[readout], color="#3b75af", label=f"training, {readout}")
+    when = "training, label on" if readout == "membrane" else "training"
+    axis.plot(curve["presentation"], curve["argmax"], color="#9db8d6", label=f"{when}, argmax")
+    axis.plot(curve["presentation"], curve[readout], color="#3b75af", label=f"{when}, {readout}")
     if test_percent is not None:
         axis.axhline(
             test_percent, color="#c44e52", linestyle="--", label=f"test, {readout}: {test_percent:.2f} %"
@@ -160,15 +169,15 @@ def memory_accesses(memory: pd.DataFrame) -> Figure:
 
 
 def accuracy_against_energy(table: pd.DataFrame, mode: str) -> Figure:
-    """Accuracy of each configuration against the energy of a sample (`mode` train or inference), logarithmic.
+    """Accuracy of each configuration against the energy of its whole training or of an inference, logarithmic.
 
     Bars are the band of the energy and the standard deviation over seeds; a ring and a step line mark the Pareto
     front, which rests on the mid values. Numbers are the rows of the table.
-    table: columns row, rule, chip, accuracy, accuracy_sd, MODE_low_nj, MODE_mid_nj, MODE_high_nj, pareto_MODE.
+    mode: train or inference.  table: columns row, rule, chip, accuracy, accuracy_sd, those of ENERGIES, pareto_MODE.
     """
     figure, (axis,) = _figure(1, 5.0)
     rules, chips = list(dict.fromkeys(table["rule"])), list(dict.fromkeys(table["chip"]))
-    low, mid, high = (table[f"{mode}_{end}_nj"] for end in ("low", "mid", "high"))
+    low, mid, high = (table[ENERGIES[mode].format(end)] for end in ("low", "mid", "high"))
     for (rule, chip), rows in table.groupby(["rule", "chip"], sort=False):
         at = rows.index
         axis.errorbar(
@@ -178,12 +187,13 @@ def accuracy_against_energy(table: pd.DataFrame, mode: str) -> Figure:
         )  # fmt: skip
     for row, x, y in zip(table["row"], mid, table["accuracy"], strict=True):
         axis.annotate(str(row), (x, y), xytext=(4, 4), textcoords="offset points", fontsize="x-small")
-    front = table[table[f"pareto_{mode}"]].sort_values(f"{mode}_mid_nj")
-    x, y = front[f"{mode}_mid_nj"], front["accuracy"]
+    on_front = table[f"pareto_{mode}"]
+    front = pd.DataFrame({"x": mid, "y": table["accuracy"]})[on_front].sort_values("x")
+    x, y = front["x"], front["y"]
     axis.step(x, y, where="post", color="#8c8c8c", linestyle=":", linewidth=1, zorder=0)
     axis.plot(x, y, "o", markersize=13, markerfacecolor="none", markeredgecolor="#8c8c8c", label="Pareto front")
     axis.set_xscale("log")
-    axis.set_xlabel(f"energy per {_TITLES[mode]} sample (nJ), low to high")
+    axis.set_xlabel(f"{_ENERGY_LABELS[mode]}, low to high")
     axis.set_ylabel("test accuracy (%), by each rule's read-out")
     axis.set_title(f"Accuracy against {_TITLES[mode]} energy")
     axis.grid(alpha=0.3)

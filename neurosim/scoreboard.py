@@ -19,15 +19,17 @@ from rich.text import Text
 from neurosim.compare import Event
 from neurosim.comparison import KEYS, TARGETS, Comparison
 from neurosim.kernel import COMPILING, cache_is_warm
+from neurosim.plot import ENERGIES
 from neurosim.report import three_digits
 
 __all__ = ["comparison_tables", "show_runs"]
 
 _LINE_EVERY_S = 10.0
 _NOTE = (
-    "* Pareto: no other row is at least as accurate and as cheap. How sure: every price is moved through its band, "
-    "the same for both rows; 'certainly' if the order holds at all prices, else the share of random prices at which "
-    "the row is below the next one. Accuracy: difference in points, its 95 % interval over the seeds (Welch)."
+    "* Pareto: no other row is at least as accurate and as cheap. Training is compared as a whole. How sure: every "
+    "price is moved through its band, the same for both rows; 'certainly' if the order holds at all prices, else the "
+    "share of random prices, each drawn apart, at which the row is below the next one. Accuracy: difference in "
+    "points, its 95 % interval over the seeds (Welch)."
 )
 
 
@@ -61,7 +63,7 @@ def _results(table: pd.DataFrame) -> Table:
     shown = _table(f"{images}; {fixed}" if fixed else images)
     for name in ("row", *varied):
         shown.add_column(name)
-    for name in ("accuracy (%)", "nJ a training sample", "nJ an inference"):
+    for name in ("accuracy (%)", "mJ the training", "nJ an inference"):
         shown.add_column(name, justify="right")
     for row in table.to_dict("records"):
         spread = f" ± {row['accuracy_sd']:.2f}" if row["seeds"] > 1 else ""
@@ -76,7 +78,7 @@ def _value(key: str, value: Any) -> str:
 
 
 def _band(row: Mapping[Any, Any], mode: str) -> str:
-    low, mid, high = (three_digits(row[f"{mode}_{end}_nj"]) for end in ("low", "mid", "high"))
+    low, mid, high = (three_digits(row[ENERGIES[mode].format(end)]) for end in ("low", "mid", "high"))
     return f"{'* ' if row[f'pareto_{mode}'] else ''}{mid} ({low} to {high})"
 
 
@@ -95,7 +97,7 @@ def _cost(table: pd.DataFrame) -> Table:
     shown = _table("training / inference, per sample")
     shown.add_column("row")
     targets = [f"uJ to {target} %" for target in TARGETS]
-    for name in ("presentations", *targets, "us", "accesses", "extra bits of learning"):
+    for name in ("presentations", *targets, "nJ", "us", "accesses", "extra bits of learning"):
         shown.add_column(name, justify="right")
     shown.add_column("bottleneck")
     for row in table.to_dict("records"):
@@ -103,6 +105,7 @@ def _cost(table: pd.DataFrame) -> Table:
             str(row["row"]),
             f"{row['presentations']:,}",
             *(_number(row[f"to{target}_mid_uj"]) for target in TARGETS),
+            f"{three_digits(row['train_mid_nj'])} / {three_digits(row['inference_mid_nj'])}",
             f"{three_digits(row['train_us'])} / {three_digits(row['inference_us'])}",
             f"{three_digits(row['train_accesses'])} / {three_digits(row['inference_accesses'])}",
             _number(row["learning_bits"]),

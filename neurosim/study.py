@@ -6,7 +6,7 @@ A study is a YAML file, or the options of `neurosim compare`. Each cell of its g
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -22,7 +22,7 @@ from neurosim.errors import ConfigError, NeurosimError
 from neurosim.learning import load_rule
 from neurosim.section import Natural, Positive, Section, require
 
-__all__ = ["Cell", "RuleOptions", "Study", "cells", "check_names", "load_study"]
+__all__ = ["Cell", "RuleOptions", "Study", "cells", "check_names", "identity", "load_study"]
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 _AXES = ("rules", "chips", "bits", "rounding", "backward", "seeds")
@@ -102,14 +102,32 @@ def load_study(path: str | None, options: Mapping[str, Any], for_rule: Mapping[s
     """
     document = yamlio.read(path) if path else yamlio.Document("options")
     if isinstance(document.tree, dict):
+        options = dict(options)
+        if "set" in document.tree and "set" in options:
+            _put(document.tree, {"set": options.pop("set")})
         document.set(f"{key}={json.dumps(value)}" for key, value in options.items())
-        for rule, own in for_rule.items():
-            entry = document.tree.setdefault("for_rule", {}).setdefault(rule, {})
-            entry.update(own)
+        _put_for_rule(document.tree, for_rule)
     try:
         return document.validate(Study)
     except ConfigError as error:
         raise ConfigError(re.sub(r"^--set (\w+)", _option, str(error), flags=re.MULTILINE)) from None
+
+
+def _put_for_rule(tree: dict[str, Any], for_rule: Mapping[str, Mapping[str, Any]]) -> None:
+    """Merge options of single rules. What a file has wrong there stays as it is, for the model to complain."""
+    for rule, own in for_rule.items():
+        rules = tree.setdefault("for_rule", {})
+        entry = rules.setdefault(rule, {}) if isinstance(rules, dict) else None
+        if isinstance(entry, dict):
+            _put(entry, own)
+
+
+def _put(entry: dict[str, Any], own: Mapping[str, Any]) -> None:
+    """Options win over a file; its `set:` stays, and theirs come after it."""
+    before = entry.get("set", [])
+    entry.update(own)
+    if "set" in own:
+        entry["set"] = [*before, *own["set"]] if isinstance(before, list) else before
 
 
 def _option(found: "re.Match[str]") -> str:
@@ -132,13 +150,55 @@ def check_names(study: Study, data_dir: str | None = None) -> None:
 
 
 def cells(study: Study, *, data_dir: str | None = None) -> list[Cell]:
-    """The cells of the grid, rule by rule. Raises ConfigError if no cell can exist, with every reason once."""
+    """The cells of the grid, rule by rule.
+
+    Raises ConfigError if no cell can exist, with every reason once, or if two would be one row of the tables.
+    """
     check_names(study, data_dir)
     axes = (getattr(study, axis) or (None,) for axis in _AXES)
     found = [_cell(study, data_dir, *point) for point in product(*axes)]
     if not any(cell.config for cell in found):
         raise ConfigError("\n".join(dict.fromkeys(cell.reason for cell in found)))
+    _require_different(found)
     return found
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """What tells a configuration from the others of a study, whatever the seed: names, not contents."""
+    core = config.chip.core
+    return {
+        "rule": Path(config.rule).stem,
+        "chip": config.chip.name,
+        "network": config.network,
+        "bits": core.synapse.weight_bits,
+        "rounding": core.learning.rounding,
+        "backward": core.learning.backward,
+    }
+
+
+def _require_different(grid: Sequence[Cell]) -> None:
+    """Raise ConfigError for cells that only their files tell apart: their runs would be averaged as one."""
+    seen: dict[tuple[Any, ...], Cell] = {}
+    wrong: dict[str, None] = {}
+    for cell in grid:
+        if cell.config is None:
+            continue
+        known = identity(cell.config)
+        other = seen.setdefault((*known.values(), cell.seed), cell)
+        if other is not cell:
+            wrong[_same_row(other, cell, known)] = None
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+
+
+def _same_row(one: Cell, other: Cell, known: Mapping[str, Any]) -> str:
+    if one.chip != other.chip:
+        axis, pair, name = "chips", (one.chip, other.chip), known["chip"]
+        fix = "leave one out, or give the copy another `name:` in its file"
+    else:
+        axis, pair, name = "rules", (one.rule, other.rule), known["rule"]
+        fix = "leave one out, or give the copy another file name"
+    return f"{axis}: expected different names, got '{name}' for both {pair[0]} and {pair[1]}: {fix}"
 
 
 def _cell(

@@ -20,11 +20,12 @@ from neurosim import compare as compare_function
 from neurosim import session
 from neurosim.account.costs import load_costs
 from neurosim.cli import main
-from neurosim.compare import Event
-from neurosim.comparison import Comparison
-from neurosim.errors import ResultError
+from neurosim.compare import Event, workers
+from neurosim.comparison import Comparison, pareto
+from neurosim.errors import ConfigError, ResultError
+from neurosim.image import Image
 from neurosim.results import read_summary
-from neurosim.study import Study, cells
+from neurosim.study import RuleOptions, Study, cells
 
 pytestmark = pytest.mark.usefixtures("made_up_engine")
 
@@ -66,7 +67,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_row_for_each_cell_and_configuration(finished: tuple[Comparison, Path]) -> None:
     found, out = finished
     assert len(found.cells) == 8 and len(found.table) == 4
-    assert found.table["train_mid_nj"].is_monotonic_increasing
+    assert found.table["train_total_mid_mj"].is_monotonic_increasing
     assert set(found.table["seeds"]) == {2}
     assert set(zip(found.table["chip"], found.table["bits"], strict=True)) == {
         (chip, bits) for chip in ("tiny", "mesh16") for bits in (16, 5)
@@ -100,6 +101,30 @@ def test_a_cell_is_an_ordinary_run(finished: tuple[Comparison, Path], tmp_path: 
         assert row[f"{mode}_us"] == summary[mode]["latency_us_per_sample"]
 
 
+def test_training_is_compared_as_a_whole(tmp_path: Path) -> None:
+    """A rule that shows four times the samples pays for them, though each may cost less."""
+    other = tmp_path / "longer.py"
+    other.write_text("from neurosim.learning.desire_bp import *\n")
+    study = STUDY.model_copy(
+        update={"rules": ("desire_bp", str(other)), "chips": ("tiny",), "bits": (), "seeds": (0, 1),
+                "for_rule": {"desire_bp": RuleOptions(epochs=4), str(other): RuleOptions(epochs=1)},
+                "set": ("chip.core.learning.circuits=[desire_bp, longer]",)}
+    )  # fmt: skip
+    found, _ = run(study, tmp_path / "study")
+    table = found.table
+    assert (table["rule"].tolist(), table["presentations"].tolist()) == (["longer", "desire_bp"], [40, 160])
+    for end in ("low", "mid", "high"):
+        for rows in (table, found.cells):
+            whole = rows[f"train_{end}_nj"] * rows["presentations"] / 1e6
+            assert rows[f"train_total_{end}_mj"].tolist() == pytest.approx(whole.tolist())
+    assert table["pareto_train"].tolist() == pareto(table["accuracy"], table["train_total_mid_mj"])
+    (order,) = found.orders[found.orders["quantity"] == "train energy"].to_dict("records")
+    one, two = table["train_total_mid_mj"]
+    assert (order["difference"], order["ratio"]) == (pytest.approx(one - two), pytest.approx(one / two))
+    assert order["unit"] == "mJ"
+    assert order["verdict"] == "below" and order["ratio_high"] < 1
+
+
 def test_energies_by_phase_add_up_to_the_table(finished: tuple[Comparison, Path]) -> None:
     found, _ = finished
     for mode in ("train", "inference"):
@@ -111,6 +136,18 @@ def test_the_number_of_workers_changes_nothing(finished: tuple[Comparison, Path]
     _, out = finished
     run(STUDY, tmp_path, number=1)
     assert contents(tmp_path) == contents(out)
+
+
+def test_the_number_of_processes_changes_nothing_on_the_real_engine(tmp_path: Path) -> None:
+    study = Study(
+        rules=("desire_bp", "ssnn_bp"), chips=("tiny",), network="784-16-10", train=6, test=4, epochs=1, seeds=(0, 1),
+        probes=1, probe_images=2,
+    )  # fmt: skip
+    for number in (1, 2):
+        with workers(number) as client:
+            compare_function(study, tmp_path / str(number), client)
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+    assert len(pd.read_csv(tmp_path / "1" / "table.csv")) == 2
 
 
 def test_a_finished_study_is_not_run_again(
@@ -155,6 +192,24 @@ def test_a_fault_in_one_cell_leaves_the_others(tmp_path: Path, monkeypatch: pyte
     found, _ = run(study, tmp_path)
     assert found.cells["reason"].tolist() == ["", "failed: ZeroDivisionError('a fault')"]
     assert found.table["seeds"].tolist() == [1]
+
+
+@pytest.mark.parametrize("fault", [ConfigError("does not compile"), ZeroDivisionError("a fault")])
+def test_a_fault_while_compiling_leaves_the_other_cells(
+    fault: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = session.simulate
+
+    def faulty(image: Image, *rest: object, **options: object) -> object:
+        if image.weight_limits[1] < 100:  # the cell of 5 bits
+            raise fault
+        return real(image, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(session, "simulate", faulty)
+    study = STUDY.model_copy(update={"chips": ("tiny",), "bits": (5, 16), "seeds": (0,)})
+    found, _ = run(study, tmp_path)
+    assert [str(fault) in reason for reason in found.cells["reason"]] == [True, False]
+    assert found.table["bits"].tolist() == [16]
 
 
 def test_an_interrupted_cell_goes_on(finished: tuple[Comparison, Path], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurosim.comparison import _welch, pareto
+from neurosim.comparison import _told, _welch, pareto
 
 
 def test_pareto_rows_are_those_that_nothing_beats() -> None:
@@ -42,3 +42,17 @@ def test_one_seed_tells_no_order_of_accuracies() -> None:
         found = _welch(one, other)
         assert found["verdict"] == "one seed: not known" and np.isnan(found["low"])
     assert _welch([95.0, 95.0], [94.0, 94.0])["verdict"] == "no spread: not known"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "below", "told"),
+    [
+        ("open", 1.0, "below at > 99.9 % of prices"), ("open", 0.0, "below at < 0.1 % of prices"),
+        ("open", 0.9965, "below at 99.7 % of prices"), ("open", 0.004, "below at 0.4 % of prices"),
+        ("open", 0.62, "below at 62 % of prices"), ("below", 1.0, "certainly below"), ("equal", 0.5, "equal"),
+    ],
+)  # fmt: skip
+def test_an_open_order_is_never_told_as_certain(verdict: str, below: float, told: str) -> None:
+    entry = {"quantity": "train energy", "verdict": verdict, "below": below}
+    entry |= {"ratio": 0.9, "ratio_low": 0.5, "ratio_high": 1.01}
+    assert _told(entry) == f"x 0.9 (0.5 to 1.01), {told}"

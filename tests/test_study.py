@@ -6,6 +6,7 @@ import pytest
 
 from neurosim.errors import ConfigError
 from neurosim.study import Study, cells, load_study
+from neurosim.yamlio import find
 
 SMALL = {"network": "784-16-10", "train": 20, "test": 20}
 
@@ -53,6 +54,32 @@ def test_a_file_is_a_study_and_options_go_on_top(tmp_path: Path) -> None:
     assert (study.chips, study.bits, study.network) == (("tiny",), (5,), "784-16-10")
     own = study.for_rule["desire_bp"]
     assert (own.epochs, own.set) == (2, ("settings.steps=9",))
+
+
+@pytest.mark.parametrize(
+    "text", ["", " [1]", " 3", "\n  desire_bp:", "\n  desire_bp: [1]", "\n  desire_bp:\n    set: 3"]
+)
+def test_a_malformed_section_of_a_rule_is_named_with_its_line(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(f"chips: [tiny]\nfor_rule:{text}\n")
+    for own in ({}, {"desire_bp": {"epochs": 2, "set": ["settings.steps=9"]}}):
+        with pytest.raises(ConfigError, match=rf"study.yaml:{2 + text.count(chr(10))}: for_rule") as found:
+            load_study(str(path), {}, own)
+        assert "expected" in str(found.value)
+
+
+def test_overrides_of_the_options_come_after_those_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("set: [settings.steps=8]\nfor_rule:\n  desire_bp: {set: [settings.learning_rate=0.1]}\n")
+    own = {"desire_bp": {"set": ["settings.learning_rate=0.2"]}}
+    study = load_study(str(path), {"set": ["chip.costs=horowitz45"]}, own)
+    assert study.set == ("settings.steps=8", "chip.costs=horowitz45")
+    assert study.for_rule["desire_bp"].set == ("settings.learning_rate=0.1", "settings.learning_rate=0.2")
+    alone = load_study(None, {"set": ["chip.costs=horowitz45"]}, own)
+    assert (alone.set, alone.for_rule["desire_bp"].set) == (("chip.costs=horowitz45",), ("settings.learning_rate=0.2",))
+    path.write_text("set: settings.steps=8\n")
+    with pytest.raises(ConfigError, match="study.yaml:1: set"):
+        load_study(str(path), {"set": ["chip.costs=horowitz45"]}, {})
 
 
 def test_all_complaints_at_once_with_their_lines(tmp_path: Path) -> None:
@@ -110,3 +137,29 @@ def test_a_study_of_nothing_but_impossible_cells_is_refused_with_each_reason_onc
     with pytest.raises(ConfigError) as found:
         cells(study)
     assert str(found.value).count("did you mean 'steps'") == 1
+
+
+def copy_of(chip: str, path: Path, old: str, new: str) -> str:
+    text = find(chip).read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return str(path)
+
+
+def test_cells_that_only_their_files_tell_apart_are_refused(tmp_path: Path) -> None:
+    """They would be averaged as if they were seeds of one configuration."""
+    same = str(find("tiny"))
+    banks = copy_of("tiny", tmp_path / "banks.yaml", "banks: 2", "banks: 4")
+    costs = copy_of("tiny", tmp_path / "costs.yaml", "costs: cacti22lop", "costs: horowitz45")
+    for other in (same, banks, costs):
+        study = Study(chips=("tiny", other), seeds=(0, 1), **SMALL)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError) as found:
+            cells(study)
+        expected = f"chips: expected different names, got 'tiny' for both tiny and {other}: leave one out, or give"
+        assert str(found.value).startswith(expected) and str(found.value).count("\n") == 0
+    named = copy_of("tiny", tmp_path / "named.yaml", "name: tiny", "name: other")
+    assert len(cells(Study(chips=("tiny", named), **SMALL))) == 2  # type: ignore[arg-type]
+    rule = tmp_path / "desire_bp.py"
+    rule.write_text("from neurosim.learning.desire_bp import *\n")
+    with pytest.raises(ConfigError, match=f"rules: .* for both desire_bp and {rule}: .* another file name"):
+        cells(Study(rules=("desire_bp", str(rule)), chips=("tiny",), **SMALL))  # type: ignore[arg-type]

@@ -42,3 +42,29 @@ def test_unknown_cases_are_refused_and_known_ones_listed() -> None:
     assert CliRunner().invoke(study.main, ["--cases", "nothing"]).exit_code == 2
     listed = CliRunner().invoke(study.main, ["--list", "--cases", "ssnn-*"])
     assert listed.exit_code == 0 and "ssnn-mnist-mesh16: 784-200-10, 10 epochs" in listed.output
+
+
+def test_cases_name_whose_settings_they_are() -> None:
+    cases = {case.name: case for case in script("study").CASES}
+    assert not [name for name, case in cases.items() if "as published" in case.what]
+    alone, layers = (cases[name].config(quick=False) for name in ("ssnn-embedded", "ssnn-embedded-layers"))
+    assert {**alone.settings, "pipeline": False} == layers.settings != alone.settings
+    taken = [alone.settings[name] for name in ("steps", "step_bits", "filter_shift")]
+    assert taken == [16, 9, 3]  # steps.py has it as T = 16
+
+
+def test_the_steps_are_those_of_the_run_that_a_row_is_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of the same case with another digest lie beside it."""
+    study = script("study")
+    script("ann")
+    steps = script("steps")
+    for folder, count in (("ssnn-embedded-aaaa", 3), ("ssnn-embedded-bbbb", 16)):
+        config = study.chosen("ssnn-embedded")[0].config(quick=True)
+        config = config.model_copy(update={"settings": {**config.settings, "steps": count}})
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "config.yaml").write_text(config.write())
+    rows = [{"case": "ssnn-embedded", "folder": f"ssnn-embedded-{name}"} for name in ("bbbb", "aaaa")]
+    monkeypatch.setattr(steps, "finished", lambda *_: [dict(rows[0]), dict(rows[1]), {"case": "ssnn-embedded-layers"}])
+    assert steps.rows_of(tmp_path)[["folder", "steps"]].to_numpy().tolist() == [
+        ["ssnn-embedded-aaaa", 3], ["ssnn-embedded-bbbb", 16],
+    ]  # fmt: skip

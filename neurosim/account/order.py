@@ -3,7 +3,11 @@
 An energy is a sum of counts times prices, and every price is known only as a band. Two runs that pay the same
 price for an op err together: most of the band cancels in the comparison. A `Bill` keeps the parts apart, one for
 each uncertain constant (an op of a cost table, a kind of leakage), and `order` moves all constants through their
-bands at once: to the corners, which bound difference and ratio exactly, and at random.
+bands at once: to the corners, which bound difference and ratio, and at random.
+
+The bounds are exact for independent prices, but for one case: what a crossbar adds to an access is the price times a
+factor, and is taken here as an interval of its own, so there the bounds are outer bounds. Prices of one memory law in
+truth move together: `certainly` is cautious for that, the share of random prices is not, in either direction.
 """
 
 import hashlib

@@ -145,9 +145,6 @@ def test_a_kernel_is_given_its_contract_and_reads_what_it_declares(name: str) ->
             assert seen == (word in rule.READS[kernel]), f"{kernel}: {word}"
 
 
-# ---- the engine gives a synapse nothing but its own words ---------------------------------------------------
-
-
 # ---- cheats -----------------------------------------------------------------------------------------------
 
 DESIRE = Path(desire_bp.__file__).read_text()
