@@ -134,7 +134,7 @@ def _community(summary: Mapping[str, Any]) -> Text:
         "For comparison, the community's count (0.9 pJ an addition, 4.6 pJ a multiply-add; 45 nm, FP32, "
         "no memory): "
         f"{_number(entry['spiking_nj'])} nJ for this network's synaptic additions, "
-        f"{_number(entry['dense_nj'])} nJ for the dense network; the energy above is "
+        f"{_number(entry['dense_nj'])} nJ for the dense network; the inference energy above is "
         f"{_number(entry['ratio_to_spiking'])} and {_number(entry['ratio_to_dense'])} times that."
     )
 
@@ -178,7 +178,11 @@ _PLACES = (
 
 def _state(card: Card, place: str) -> str:
     """Bits of state at one place, in all and word by word."""
-    words = [f"{word.bits} {word.name}" for word in card.words if word.place == place]
+    words = [
+        f"{word.bits} {word.name}" + (" (inference, too)" if word.inference else "")
+        for word in card.words
+        if word.place == place
+    ]
     return f"{card.bits(place)} bits" + (f": {', '.join(words)}" if words else "")
 
 

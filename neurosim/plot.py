@@ -220,5 +220,5 @@ def energy_by_phase(phases: pd.DataFrame) -> Figure:
         _stacked(axis, labels, layers, _PHASE_COLOURS)
         axis.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
         axis.set_xlabel("energy per sample (nJ)")
-        axis.set_title(f"{_TITLES[mode].capitalize()}: energy by phase")
+        axis.set_title(f"{_TITLES[mode].capitalize()}: energy by phase, leakage apart")
     return figure

@@ -54,7 +54,7 @@ def _read(folder: Path) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     files = folder / "scripted_cases.json", folder / "scripted_packets.csv"
     for file in files:
         if not file.is_file():
-            raise ReplayError(f"{folder}: expected recorded cases, found no {file.name}")
+            raise ReplayError(f"{folder}: expected recorded cases, found no {file.name} and no npz file")
     try:
         cases = json.loads(files[0].read_text())
         packets = pd.read_csv(files[1])

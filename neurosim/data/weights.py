@@ -54,6 +54,8 @@ def load_weights(
     if set(members) != set(expected):
         complaint = [f"{name} is missing" for name in expected if name not in members]
         complaint += [f"{name} is not one of them" for name in sorted(members) if name not in expected]
+        if not biases and "b1" in members:
+            complaint.append("b1, b2, ... are biases: give the rule that has them, such as --rule ssnn_bp")
         raise DataError(f"{path}: expected the arrays {', '.join(expected)}; {', '.join(complaint)}")
     return [
         _weights(f"{path}: {name}", members[name], shape)
