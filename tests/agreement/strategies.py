@@ -63,7 +63,7 @@ class Case:
         """Image, initial state and batches. Raises PlacementError or ConfigError if it does not fit."""
         rule, rng = load_rule(self.rule_name), np.random.default_rng(self.seed)
         online = rule.SCHEDULE == "online"
-        network = mlp(self.sizes, self.encoder, rule.NEURON if online else "lif")
+        network = mlp(self.sizes, self.encoder, "composite" if online else "lif")
         image = place(
             network, self.load(), rule, rule.Settings(**dict(self.rule)),
             dropout_input=self.dropout[0], dropout_hidden=self.dropout[1],
