@@ -206,9 +206,9 @@ def test_a_fault_while_compiling_leaves_the_other_cells(
         return real(image, *rest, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(session, "simulate", faulty)
-    study = STUDY.model_copy(update={"chips": ("tiny",), "bits": (5, 16), "seeds": (0,)})
+    study = STUDY.model_copy(update={"chips": ("tiny",), "bits": (16, 5), "seeds": (0,)})
     found, _ = run(study, tmp_path)
-    assert [str(fault) in reason for reason in found.cells["reason"]] == [True, False]
+    assert [str(fault) in reason for reason in found.cells["reason"]] == [False, True]
     assert found.table["bits"].tolist() == [16]
 
 
