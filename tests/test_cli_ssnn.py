@@ -94,7 +94,7 @@ def test_biases_that_do_not_fit_are_refused(change: dict[str, np.ndarray | None]
         (["--set", "settings.learning_rate=0.3"], "learning rate: expected a probability of 1, 1/2, 1/4"),
         (["--set", "settings.halvings=17"], "halvings"),
         (["--set", "settings.dropout_hidden=0.3"], "dropout_hidden"),
-        (["--set", "chip.core.learning.rounding=nearest", "--set", "settings.step_bits=20"], "nothing would be learnt"),
+        (["--set", "settings.step_bits=31"], "settings.step_bits: expected 0 to 30, got 31"),
         (["--set", "settings.halvings=16", "--set", "settings.step_bits=14"], "settings.halvings: a spike would teach"),
         (["--neuron", "lif"], "rule ssnn_bp learns with neurons that keep membrane, error, bias (such as composite)"),
         (["--encoder", "accumulate_float32"], "encoder: rule ssnn_bp takes accumulate, bernoulli or regular"),

@@ -172,10 +172,10 @@ def test_what_a_circuit_stores_depends_on_its_own_words_alone(
     name: str, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule, witness = load_rule(name), Witness(6)
-    schedule = online.Composites if rule.SCHEDULE == "online" else phased.Cells
+    schedule: Any = online if rule.SCHEDULE == "online" else phased.Cells
     monkeypatch.setattr(schedule, "update", witness.updates(schedule.update))
     if rule.SCHEDULE == "online":
-        monkeypatch.setattr(schedule, "respond", witness.responses(schedule.respond))
+        monkeypatch.setattr(online.Composites, "respond", witness.responses(online.Composites.respond))
     learn(rule, 3, way)
     assert witness.moved > 30 and witness.still > 30
     assert witness.symbols > 3 or rule.SCHEDULE != "online"
@@ -188,7 +188,7 @@ def test_the_witness_sees_it_when_a_word_is_left_out(
 ) -> None:
     """A word that matters, and is not declared, is found: so the scrambling reaches what the engine reads."""
     rule, witness = load_rule(name), Witness(6)
-    schedule = online.Composites if rule.SCHEDULE == "online" else phased.Cells
+    schedule: Any = online if rule.SCHEDULE == "online" else phased.Cells
     whole = synapse
     monkeypatch.setitem(globals(), "synapse", lambda *place: [w for w in whole(*place) if w[0] != left_out])
     monkeypatch.setattr(schedule, "update", witness.updates(schedule.update))
