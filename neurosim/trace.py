@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from neurosim.engine.run import Run
 from neurosim.errors import ResultError
 
 __all__ = [
+    "DAMAGE",
     "TEMPORARY",
     "Arrays",
     "flatten",
@@ -34,6 +36,22 @@ __all__ = [
 
 TEMPORARY = ".tmp-"  # a file of which only a part may be written begins like this
 Arrays = dict[str, NDArray[Any]]
+# What zipfile, zlib and numpy raise on damaged bytes (MemoryError: a header that asks for a huge array).
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    KeyError,
+    IndexError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    SyntaxError,
+    TypeError,
+    OSError,
+)
 
 
 def write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -75,11 +93,16 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], compress: bool =
 def load_arrays(path: Path) -> Arrays:
     """All arrays of an npz file. Raises ResultError, which names the file, if it is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        stored = np.load(path, allow_pickle=False)
+        if isinstance(stored, np.ndarray):
+            raise ResultError(f"{path}: expected an npz file, found a single npy array")
+        with stored:
             return {name: stored[name] for name in stored.files}
+    except ResultError:
+        raise
     except FileNotFoundError:
         raise ResultError(f"{path}: expected an npz file, found nothing there") from None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGE as error:
         raise ResultError(f"{path}: expected a whole npz file, found a damaged one ({error})") from None
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from neurosim.chip import load_chip
 from neurosim.engine import simulate
-from neurosim.errors import NeurosimError, ReplayError
+from neurosim.errors import NeurosimError, ReplayError, ResultError
 from neurosim.image import Image
 from neurosim.learning import load_rule
 from neurosim.network import mlp
@@ -42,18 +42,45 @@ def replay_vectors(path: Path, engine: str) -> Verdict:
 
     Raises ReplayError for a file that holds something else.
     """
-    found = load_arrays(path)
+    try:
+        found = load_arrays(path)
+    except ResultError as error:
+        raise ReplayError(str(error)) from None
     if "W1_init" in found and "fw" not in found:
         return Verdict(path.stem, None, "vectors in float32; tests/silicon holds them against the rule")
     missing = [name for name in _FIXED if name not in found]
     if missing:
         raise ReplayError(f"{path}: expected vectors of SSNN-BP, missing: {', '.join(missing)}")
-    if int(found["bmode"]) != 0:
-        return Verdict(path.stem, None, f"needs bmode = {found['bmode']}, whose random bytes are not specified")
     try:
+        _check(found)
+        if found["bmode"] != 0:
+            return Verdict(path.stem, None, f"needs bmode = {found['bmode']}, whose random bytes are not specified")
         return _compare(path.stem, found, engine)
-    except (KeyError, ValueError, TypeError, NeurosimError) as error:
+    except (LookupError, ValueError, TypeError, ArithmeticError, NeurosimError) as error:
         raise ReplayError(f"{path}: expected vectors of SSNN-BP, found other content ({error})") from error
+
+
+def _check(found: dict[str, NDArray[Any]]) -> None:
+    """Raise ValueError unless the samples and what became of them have the shapes and ranges of the network."""
+    for name in _SCALARS:
+        if found[name].shape or found[name].dtype.kind not in "iu" or found[name] < 0:
+            raise ValueError(f"{name}: expected a whole number, got {found[name]}")
+    sizes, labels = found["sizes"], found["Y"]
+    if sizes.ndim != 1 or len(sizes) < 2 or sizes.dtype.kind not in "iu":
+        raise ValueError(f"sizes: expected two or more whole numbers, got {sizes}")
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not ((labels >= 0) & (labels < sizes[-1])).all():
+        raise ValueError(f"Y: expected labels 0..{sizes[-1] - 1}, one for each sample")
+    if found["X"].dtype != np.uint8:
+        raise ValueError(f"X: expected pixels as uint8, got {found['X'].dtype}")
+    layers = list(enumerate(zip(sizes[:-1], sizes[1:], strict=True)))
+    shapes = {"X": (len(labels), sizes[0]), "counts": (len(labels), sizes[-1])}
+    shapes |= {f"W{q}_{when}": pair for q, pair in layers for when in ("init", "final")}
+    shapes |= {f"b{q}_final": (post,) for q, (_, post) in layers}
+    shapes |= {f"b{q}_init": (post,) for q, (_, post) in layers if f"b{q}_init" in found}
+    for name, shape in shapes.items():
+        if found[name].shape != shape or found[name].dtype.kind not in "fiu":
+            wanted = tuple(int(n) for n in shape)
+            raise ValueError(f"{name}: expected numbers of shape {wanted}, got {found[name].shape}")
 
 
 def _place(found: dict[str, NDArray[Any]]) -> Image:

@@ -1,9 +1,7 @@
 """Weights trained elsewhere: an npz file with one array a projection, in real units."""
 
 import io
-import struct
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,25 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.errors import DataError
+from neurosim.trace import DAMAGE
 
 __all__ = ["load_weights"]
 
 _ENDING = ".npy"
 _KINDS = "fiu"  # float, signed, unsigned: what is exact or nearest in float64 without a question
-# What zipfile, zlib and numpy raise on damaged bytes (MemoryError: a header that asks for a huge array).
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    ValueError,
-    NotImplementedError,
-    RuntimeError,
-    MemoryError,
-    SyntaxError,
-    TypeError,
-    OSError,
-)
 
 
 def load_weights(
@@ -79,7 +64,7 @@ def _members(path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return {name.removesuffix(_ENDING): archive.read(name) for name in archive.namelist()}
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise DataError(f"{path}: expected a sound npz file, found a damaged one ({error})") from None
 
 
@@ -89,7 +74,7 @@ def _weights(where: str, content: bytes, shape: tuple[int, ...]) -> npt.NDArray[
         raise DataError(f"{where}: expected numbers, found Python objects")
     try:
         array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise DataError(f"{where}: expected a sound npy array, found a damaged one ({error})") from None
     if array.dtype.kind not in _KINDS:
         raise DataError(f"{where}: expected floating-point or integer values, found {array.dtype}")
