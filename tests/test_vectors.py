@@ -124,8 +124,7 @@ def damaged() -> dict[str, bytes]:
         "text": b"T: 16\n",
         "single array": b"\x93NUMPY" + whole,
         "flipped": whole[:100] + bytes(255 - byte for byte in whole[100:140]) + whole[140:],
-        "long comment": whole[:-2] + b"\xff\xff",
-        "no directory": whole[: -60],
+        "no directory": whole[:-60],
     }
 
 
