@@ -151,10 +151,11 @@ def run(
                 checkpoint_s=checkpoint_s,
                 progress=progress,
             )
-    except session.Interrupted as stop:
-        click.echo(f"{stop}. To continue: neurosim run --resume {folder}", err=True)
+        summary = results.write(folder, job, end, table)
+    except (session.Interrupted, KeyboardInterrupt) as stop:  # the latter: before the first sample or after the last
+        again = f". To continue: neurosim run --resume {folder}" if folder.is_dir() else ""
+        click.echo(f"{str(stop) or 'stopped'}{again}", err=True)
         ctx.exit(130)
-    summary = results.write(folder, job, end, table)
     show(summary_tables(summary))
     click.echo(f"run directory: {folder}")
 
