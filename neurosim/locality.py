@@ -31,7 +31,13 @@ CONTRACTS: dict[str, dict[str, tuple[str, ...]]] = {
         "on_error": ("error", "arrived", "membrane"),
         "on_update": ("weight", "symbol"),
     },
-}
+    "event": {
+        "on_neuron": ("calcium", "wait", "membrane", "fired", "reference", "theta_membrane", "theta_1", "theta_2",
+                      "theta_3", "leak"),
+        "on_pre": ("weight", "up", "down"),
+        "on_reference": ("weight",),
+    },
+}  # fmt: skip
 _NUMBERS = (bool, int, float)
 _PURE = {"abs", "min", "max", "int", "bool", "range", "divmod"}  # builtins that keep nothing
 _DOORS = {"globals", "setattr", "exec", "eval", "vars", "__import__", "sys"}

@@ -6,7 +6,9 @@ words that it keeps, and kernels of integers:
 - ``("membrane",)``, for phased rules and connectomes:
   ``step(membrane, drive, keep, threshold, leak_shift, bits) -> (membrane, fired)``;
 - ``("membrane", "error", "bias")``, the composite neuron of online rules: ``integrate``, ``spike``, ``contend`` and
-  the table ``noise`` (see composite.py).
+  the table ``noise`` (see composite.py);
+- ``("membrane", "threshold", "leak")``, for sequenced cores, whose neurons are updated by every event, each with a
+  threshold and a leak of its own: ``update(membrane, drive, reference, threshold, leak, bits) -> (membrane, fired)``.
 """
 
 from types import ModuleType
@@ -14,11 +16,12 @@ from types import ModuleType
 from neurosim import plugin
 from neurosim.errors import ConfigError
 
-__all__ = ["COMPOSITE", "INPUTS", "SPIKING", "load_neuron"]
+__all__ = ["COMPOSITE", "INPUTS", "SEQUENCED", "SPIKING", "load_neuron"]
 
 INPUTS = ("accumulate", "bernoulli", "accumulate_float32", "regular")
 SPIKING, COMPOSITE = ("membrane",), ("membrane", "error", "bias")
-_KERNELS = {SPIKING: ("step",), COMPOSITE: ("integrate", "spike", "contend", "noise")}
+SEQUENCED = ("membrane", "threshold", "leak")
+_KERNELS = {SPIKING: ("step",), COMPOSITE: ("integrate", "spike", "contend", "noise"), SEQUENCED: ("update",)}
 
 
 def load_neuron(name: str) -> ModuleType:
@@ -34,5 +37,5 @@ def load_neuron(name: str) -> ModuleType:
     if missing:
         raise ConfigError(f"neuron: {name} lacks {', '.join(missing)} (see neurosim/neuron/__init__.py)")
     if state not in _KERNELS:
-        raise ConfigError(f"neuron: {name}: expected STATE = {SPIKING} or {COMPOSITE}, got {module.STATE}")
+        raise ConfigError(f"neuron: {name}: expected STATE = {SPIKING}, {COMPOSITE} or {SEQUENCED}, got {module.STATE}")
     return module
