@@ -4,7 +4,7 @@
 the first of its cycles and written in the last; while the output port is busy a read is held and strobes again.
 """
 
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -52,8 +52,9 @@ from neurosim.sequencer import (
     WEIGHT_MASK,
 )
 
-neuron: ModuleType  # bound by compiled.bound, with rule
-rule: ModuleType
+if TYPE_CHECKING:  # any rule and any neuron; they are bound before this file is executed
+    from neurosim.learning import sdsp as rule
+    from neurosim.neuron import odin_lif as neuron
 
 (MEMBRANE, THRESHOLD, LEAK, LEAK_ENABLED, DISABLED, NEURON_LEARNS, THETA_MEMBRANE, THETA_1, THETA_2, THETA_3,
  CALCIUM_LEAK, CALCIUM, CALCIUM_WAIT) = range(len(FIELDS))  # fmt: skip
@@ -137,10 +138,15 @@ def learned(m: Sequenced, c: tuple, code: int, n: int) -> int:  # type: ignore[t
     """The code of a synapse onto neuron n behind a pre spike, by the flags of the neuron as they stand."""
     if not is_plastic(m, code):
         return code
-    k = m.controls
     m.clock[CLOCK.learned] += 1
-    after = rule.on_pre(weight_of(m, code), np.int64(m.up[n]), np.int64(m.down[n]), c)
-    return code & ~(k.weight_mask << k.weight_shift) | (after & k.weight_mask) << k.weight_shift
+    return recoded(m, code, rule.on_pre(weight_of(m, code), np.int64(m.up[n]), np.int64(m.down[n]), c))
+
+
+@inlined
+def recoded(m: Sequenced, code: int, weight: int) -> int:
+    """The code of a synapse with another weight."""
+    k = m.controls
+    return code & ~(k.weight_mask << k.weight_shift) | (weight & k.weight_mask) << k.weight_shift
 
 
 @inlined
@@ -201,7 +207,7 @@ def write_word(m: Sequenced, c: tuple, row: int, first: int, learns: int) -> int
         for n in range(first, min(first + k.per_word, k.neurons)):
             m.code[row, n] = learned(m, c, np.int64(m.code[row, n]), n)
     w = k.watched_neuron
-    return np.int64(m.code[row, w]) if row == k.watched_row and first <= w < first + k.per_word else np.int64(-1)
+    return int(m.code[row, w]) if row == k.watched_row and first <= w < first + k.per_word else -1
 
 
 @inner
@@ -238,7 +244,7 @@ def operands(m: Sequenced, operation: int, word: int) -> tuple[int, int]:
     """(signed weight, 1 for a time reference) of an operation that reads no synapse."""
     o = m.tables.operation
     if o[operation, DOES_WHAT] == TIME_REFERENCE:
-        return np.int64(0), np.int64(1)
+        return 0, 1
     mask = o[operation, WEIGHT_MASK]
     weight = word >> o[operation, WEIGHT] & mask
     if m.controls.weight_sign != 0:
@@ -246,7 +252,7 @@ def operands(m: Sequenced, operation: int, word: int) -> tuple[int, int]:
         weight = (weight ^ sign) - sign
     if word >> o[operation, INHIBITORY] & o[operation, INHIBITORY_MASK] != 0:
         weight = -weight
-    return weight, np.int64(1) if word >> o[operation, REFERENCE] & o[operation, REFERENCE_MASK] != 0 else np.int64(0)
+    return weight, 1 if word >> o[operation, REFERENCE] & o[operation, REFERENCE_MASK] != 0 else 0
 
 
 @inner
@@ -277,8 +283,7 @@ def consolidate(m: Sequenced, c: tuple, first_row: int, rows: int, start: int) -
                 code = np.int64(m.code[row, n])
                 if is_plastic(m, code):
                     clock[CLOCK.consolidated] += 1
-                    after = rule.on_reference(weight_of(m, code), c)
-                    m.code[row, n] = code & ~(k.weight_mask << k.weight_shift) | (after & k.weight_mask) << k.weight_shift
+                    m.code[row, n] = recoded(m, code, rule.on_reference(weight_of(m, code), c))
             watched = write_word(m, c, row, first, 0)
             if watched >= 0:
                 watch(m, cycle - 1, 0, 0, watched)
