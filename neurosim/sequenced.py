@@ -5,16 +5,19 @@ how long that lasts, what the arbiter prefers, how the event queue and the hands
 cycle by cycle is said in docs/decisions/0019; the names of the numbers are those of `specs/odin.md` section 10.
 """
 
+import os
+from collections.abc import Iterable
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from neurosim import yamlio
 from neurosim.complaint import Path
 from neurosim.section import Natural, Positive, Quality, Section, require
 
 __all__ = ["ACTIONS", "DOES", "FIELDS", "GUARDS", "TARGETS", "Arbiter", "Choice", "Geometry", "Input", "Link", "Move",
-           "Operation", "Output", "Queue", "Registers", "Rows", "SequencedChip", "SequencedCore", "Watch",
-           "Words"]  # fmt: skip
+           "Operation", "Output", "Queue", "Registers", "Rows", "SequencedChip", "SequencedCore", "Watch", "Words",
+           "load_sequenced"]  # fmt: skip
 
 # Words of a neuron that circuit and rule know, in the order in which the engines keep them.
 FIELDS = ("membrane", "threshold", "leak", "leak_enabled", "disabled", "learns", "theta_membrane", "theta_1", "theta_2",
@@ -129,7 +132,7 @@ class Watch(Section):
 class Move(Section):
     """Bits of an input word that go to an entry of the queue."""
 
-    from_: Annotated[Bits, Field(alias="from")]
+    take: Bits
     to: Natural
 
 
@@ -342,7 +345,7 @@ class Geometry(NamedTuple):
 def _operands(operation: Operation, here: Path, width: int, queued: bool) -> list[tuple[bool, Path, str]]:
     """What must hold for an operation that a word of `width` bits starts."""
     fields = [operation.row, operation.neuron, operation.weight, operation.inhibitory, operation.time_reference]
-    fields += [move.from_ for move in operation.push]
+    fields += [move.take for move in operation.push]
     high = max((low + bits for low, bits in (f for f in fields if f)), default=0)
     return [
         (high <= width, here, f"expected operands within {width} bits, got up to bit {high - 1}"),
@@ -375,3 +378,12 @@ class SequencedChip(Section):
     def cores(self) -> int:
         """Number of cores: one."""
         return 1
+
+
+def load_sequenced(path_or_name: str | os.PathLike[str], overrides: Iterable[str] = ()) -> SequencedChip:
+    """The sequenced chip in a YAML file, or a shipped one by its bare name (`odin`).
+
+    `overrides` are assignments such as `core.queue.depth=4`, applied before validation.
+    Raises ConfigError with every complaint about the file, one a line.
+    """
+    return yamlio.load(yamlio.find(path_or_name), SequencedChip, overrides)

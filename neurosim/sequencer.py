@@ -326,7 +326,7 @@ def _tables(chip: SequencedChip, names: list[str], signs: Bytes) -> Tables:
         words=table([[line.mask, line.match, names.index(line.operation)] for line in core.words], 3),
         entries=table([[line.mask, line.match, names.index(line.operation)] for line in core.entries], 3),
         operation=table(rows, MOVES_END + 1),
-        moves=table([[move.from_[0], (1 << move.from_[1]) - 1, move.to] for move in moves], 3),
+        moves=table([[move.take[0], (1 << move.take[1]) - 1, move.to] for move in moves], 3),
         arbiter=table([[GUARDS.index(line.when), ACTIONS.index(line.do)] for line in core.arbiter], 2),
         watch=table([[word.get(name, -1) for name in order] for word in transfers], 5),  # type: ignore[call-overload]
         inhibitory=signs,

@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from neurosim import yamlio
 from neurosim.engine.sequence import Sequence, check_events, play
 from neurosim.errors import ConfigError, ReplayError
-from neurosim.sequenced import FIELDS, SequencedChip
+from neurosim.sequenced import FIELDS, SequencedChip, load_sequenced
 from neurosim.sequencer import CLOCK, Sequencer, SequencerState, build_sequencer
 from neurosim.stimulus import Events
 from neurosim.vectors import Verdict
@@ -192,7 +191,7 @@ def _chip_of(file: _File) -> SequencedChip:
     delays = file.config.handshake
     for own, cycles in (("acknowledge", delays.a), ("release", delays.r), ("drop", delays.d), ("gap", delays.e)):
         assignments.append(f"link.{own}_cycles={cycles}")
-    return yamlio.load(yamlio.find(CHIPS[file.format]), SequencedChip, assignments)
+    return load_sequenced(CHIPS[file.format], assignments)
 
 
 def _bits(text: str, count: int, name: str) -> NDArray[np.uint8]:
