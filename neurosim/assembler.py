@@ -75,7 +75,7 @@ class Assembler:
         """A word with which operation `name` pushes this entry."""
         bits = mask = reached = 0
         for move in operation.push:
-            low, width = move.from_
+            low, width = move.take
             ones = (1 << width) - 1
             bits |= (entry >> move.to & ones) << low
             mask |= ones << low

@@ -229,7 +229,7 @@ def resolve(
         neuron = where.core.neuron.circuit
     document = yamlio.Document("options")
     document.tree = {
-        "chip": where.model_dump(mode="json", by_alias=True, exclude_none=isinstance(where, SequencedChip)),
+        "chip": where.model_dump(mode="json"),
         "rule": rule,
         "network": "-".join(map(str, sizes)),
         "encoder": encoder or workload.ENCODER,
