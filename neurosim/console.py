@@ -134,7 +134,7 @@ def _programmed(summary: Mapping[str, Any]) -> Text:
     words = summary["programmed"]
     return Text(
         f"Not timed or priced: {words['synapse_words']:,} words of synapses and {words['neuron_words']:,} of neurons, "
-        "written over the programming port before training and before the test."
+        f"written over the programming port before {words['when']}."
     )
 
 

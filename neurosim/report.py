@@ -219,10 +219,10 @@ def _section(
         "energy_nj_per_sample": _energy_summary(energy),
         "memory_accesses_per_sample": _memory_summary(memory, n),
         "spikes_per_sample": _spikes(run, populations),
-        "synaptic_ops_per_sample": _synaptic_ops(run),
+        "synaptic_ops_per_sample": _synaptic_ops(run, chip),
         "flits_per_sample": float(run.links.sum()) / n,
         "bottleneck": _bottleneck(run, chip),
-        "community_45nm_fp32": _community(run, energy, synapses),
+        "community_45nm_fp32": _community(run, chip, energy, synapses),
     }
     if len(run.sample_cycles) == n:
         found = latency(run.sample_cycles, chip)
@@ -263,8 +263,10 @@ def _spikes(run: Run, populations: tuple[str, ...]) -> dict[str, float]:
     return {**counted, "total": int(run.spikes.sum()) / run.samples}
 
 
-def _synaptic_ops(run: Run) -> dict[str, float]:
-    counted = run.counts[:, :, list(_SYNAPTIC_OPS)].sum(axis=(1, 2)) / run.samples
+def _synaptic_ops(run: Run, chip: Machine) -> dict[str, float]:
+    """A SOP of a sequenced core reads, adds and moves a synapse: it is counted once."""
+    ops = (Op.SYNAPSE_ADD,) if isinstance(chip, SequencedChip) else _SYNAPTIC_OPS
+    counted = run.counts[:, :, list(ops)].sum(axis=(1, 2)) / run.samples
     return _by_phase(counted)
 
 
@@ -304,11 +306,12 @@ def _controller_limit(run: Run, chip: SequencedChip) -> dict[str, Any]:
     }
 
 
-def _community(run: Run, energy: pd.DataFrame, synapses: int) -> dict[str, float | None]:
+def _community(run: Run, chip: Machine, energy: pd.DataFrame, synapses: int) -> dict[str, float | None]:
     """What the usual formula would say: FP32 additions and multiply-adds only, no memory, no network."""
     ops = run.counts.sum(axis=(0, 1)) / run.samples
     additions = float(ops[Op.SYNAPSE_ADD] + ops[Op.SPARSE_ADD] + ops[Op.CREDIT_ADD] + ops[Op.ERROR_ADD])
-    products = float(ops[Op.ERROR_MAC] + ops[Op.WEIGHT_UPDATE])
+    steps = 0 if isinstance(chip, SequencedChip) else ops[Op.WEIGHT_UPDATE]  # of one LSB: nothing is multiplied
+    products = float(ops[Op.ERROR_MAC] + steps)
     spiking = (additions * _ADD_PJ + products * _MAC_PJ) / 1000
     dense = synapses * _MAC_PJ / 1000
     total = float(energy["mid_nj"].sum())

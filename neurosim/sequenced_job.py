@@ -166,11 +166,13 @@ class SequencedJob:
             found = (found ^ 1 << bits - 1) - (1 << bits - 1)
         return {"W1": found.T.astype(np.float64)}
 
-    def programmed(self) -> dict[str, int]:
+    def programmed(self) -> dict[str, int | str]:
         """Words written over the programming port, which are neither timed nor priced."""
         memories = self.config.chip.core.memories()
-        again = 0 if self.config.freeze else memories["neuron"].words  # learning off, for the test
-        return {"synapse_words": memories["synapse"].words, "neuron_words": memories["neuron"].words + again}
+        neurons, when = memories["neuron"].words, "the test"
+        if not self.config.freeze:  # and once more, to switch learning off
+            neurons, when = 2 * neurons, "training and before the test"
+        return {"synapse_words": memories["synapse"].words, "neuron_words": neurons, "when": when}
 
     def learning_memory(self) -> LearningMemory:
         """Bits that learning takes for the neurons of the network, besides what inference needs."""
