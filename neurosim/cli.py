@@ -106,7 +106,7 @@ _set = click.option(
 @click.option("--train", type=_COUNT, help="Training images.  [default: all]")
 @click.option("--test", type=_COUNT, help="Test images.  [default: all]")
 @click.option(
-    "--epochs", type=_COUNT, help="Times each training image is shown.  [default: the rule's: 10, or 6 for ssnn_bp]"
+    "--epochs", type=_COUNT, help="Times each training image is shown.  [default: the rule's: 10, 6 for ssnn_bp, 6 for sdsp]"
 )
 @_options(_seed, _engine)
 @click.option("--weights", type=_FILE, help="Start from W1, W2, ... (post, pre) in an npz file.")
@@ -322,7 +322,7 @@ def verify(
     differs = False
     dataset = find_dataset(data["dataset"], data["data_dir"])
     ways = BACKWARD if backward == "all" else (backward,)
-    jobs = [(chip, name) for chip in chips or _learners() for name in ([rule] if rule else _circuits(chip))]
+    jobs = [(chip, name) for chip in chips or _learners(network) for name in ([rule] if rule else _circuits(chip))]
     for (chip, name), way in product(jobs, ways):
         parts = {"network": network, "encoder": encoder, "neuron": neuron, **data}
         job = _sequenced_job(chip, name, overrides, parts, seed)
@@ -355,16 +355,20 @@ def _circuits(chip: str) -> tuple[str, ...]:
     return circuits
 
 
-def _learners() -> list[str]:
-    """The shipped chips that have a learning circuit; says which are left out."""
+def _learners(network: str | None) -> list[str]:
+    """The shipped chips that have a learning circuit, and can have such a network; says which are left out."""
     from neurosim import yamlio
     from neurosim.machine import load_chip
+    from neurosim.sequenced import SequencedChip
 
     names = sorted(path.stem for path in yamlio.shipped().glob("*.yaml"))
     learners = [name for name in names if load_chip(name).core.learning.circuits]
     for name in (name for name in names if name not in learners):
         click.echo(f"{name}: left out: it has no learning circuit (core.learning.circuits)")
-    return learners
+    sequenced = [name for name in learners if network and isinstance(load_chip(name), SequencedChip)]
+    for name in sequenced:
+        click.echo(f"{name}: left out: a sequenced core has a network of its own kind; name the chip to verify it")
+    return [name for name in learners if name not in sequenced]
 
 
 @main.command()
