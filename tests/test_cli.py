@@ -208,7 +208,7 @@ def test_check_place_rules_and_schema() -> None:
     assert (placed.exit_code, "hidden1[0:16]" in placed.stdout) == (0, True), placed.output
     cards = invoke("rules")
     assert (cards.exit_code, "Desire back-propagation" in cards.stdout) == (0, True), cards.output
-    for what in ("chip", "costs", "run"):
+    for what in ("chip", "sequenced", "costs", "run"):
         schema = json.loads(invoke("schema", what).stdout)
         assert schema["type"] == "object" and schema["additionalProperties"] is False
 
@@ -281,7 +281,7 @@ def test_replay_counts_the_identical_cases(monkeypatch: pytest.MonkeyPatch, tmp_
     cases = [Verdict("o01", True, ""), Verdict("o16", None, "needs two channels")]
     monkeypatch.setattr("neurosim.replay.replay_paths", lambda paths, engine: iter(cases))
     result = invoke("replay", str(tmp_path))
-    expected = "o01: identical\no16: not modelled: needs two channels\n1 of 2 identical\n"
+    expected = "o01: IDENTICAL\no16: not modelled: needs two channels\n1 of 2 identical\n"
     assert (result.exit_code, result.stdout) == (1, expected)
     cases[1] = Verdict("o16", False, "packet 3")
     assert "o16: DIFFERENT (compiled engine): packet 3" in invoke("replay", str(tmp_path)).stdout
