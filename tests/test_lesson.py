@@ -39,7 +39,7 @@ def test_a_pixel_has_its_share_of_the_spikes(pixels: list[int], spikes: int, tur
         assert len(rows) == 0
         return
     assert len(rows) == spikes
-    share = spikes * values / values.sum(dtype=np.int64)
+    share = spikes * values.astype(float) / values.sum(dtype=np.int64)
     found = np.bincount(rows, minlength=4)
     assert (abs(found - share) <= 1).all() and not found[values == 0].any()
     assert sorted(rows) == sorted(question_rows(values, spikes, 0))
@@ -95,7 +95,7 @@ def test_settings_that_do_not_work_are_refused() -> None:
     for override, message in (
         ("settings.calcium_leak=2", "expected more than 2, the time references"),
         ("settings.theta_membrane=250", "expected less than threshold = 250"),
-        ("settings.threshold=256", "threshold: expected 8 bits, got 256"),
+        ("settings.leak=128", "leak: expected 7 bits, got 128"),
     ):
         with pytest.raises(ConfigError, match=message):
             job(override)
