@@ -106,7 +106,8 @@ _set = click.option(
 @click.option("--train", type=_COUNT, help="Training images.  [default: all]")
 @click.option("--test", type=_COUNT, help="Test images.  [default: all]")
 @click.option(
-    "--epochs", type=_COUNT, help="Times each training image is shown.  [default: the rule's: 10, 6 for ssnn_bp, 6 for sdsp]"
+    "--epochs", type=_COUNT,
+    help="Times each training image is shown.  [default: the rule's: 10, 6 for ssnn_bp, 6 for sdsp]",
 )
 @_options(_seed, _engine)
 @click.option("--weights", type=_FILE, help="Start from W1, W2, ... (post, pre) in an npz file.")
