@@ -324,7 +324,8 @@ def _learners() -> list[str]:
 def replay(ctx: click.Context, paths: tuple[Path, ...], engine: str) -> None:
     """Replay recorded ground truth and compare: one line a case, then how many are identical.
 
-    PATH: a folder of network traffic (scripted_cases.json), or recorded learning (an npz file, or a folder of them).
+    PATH: what the RTL of ODIN or tinyODIN did (json or json.gz), network traffic (a folder with scripted_cases.json),
+    or recorded learning (npz); a folder means all cases in it.
     """
     from neurosim.replay import replay_paths
 
@@ -336,7 +337,7 @@ def replay(ctx: click.Context, paths: tuple[Path, ...], engine: str) -> None:
         total += 1
         same += worst.identical is True
         who = engines[verdicts.index(worst)]
-        word = {True: "identical", False: f"DIFFERENT ({who} engine)", None: "not modelled"}[worst.identical]
+        word = {True: "IDENTICAL", False: f"DIFFERENT ({who} engine)", None: "not modelled"}[worst.identical]
         click.echo(f"{worst.case}: {word}" + (f": {worst.message}" if worst.message else ""))
     click.echo(f"{same} of {total} identical")
     ctx.exit(0 if same == total else 1)

@@ -5,16 +5,19 @@ how long that lasts, what the arbiter prefers, how the event queue and the hands
 cycle by cycle is said in docs/decisions/0019; the names of the numbers are those of `specs/odin.md` section 10.
 """
 
+import os
+from collections.abc import Iterable
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from neurosim import yamlio
 from neurosim.complaint import Path
 from neurosim.section import Natural, Positive, Quality, Section, require
 
 __all__ = ["ACTIONS", "DOES", "FIELDS", "GUARDS", "TARGETS", "Arbiter", "Choice", "Geometry", "Input", "Link", "Move",
-           "Operation", "Output", "Queue", "Registers", "Rows", "SequencedChip", "SequencedCore", "Watch",
-           "Words"]  # fmt: skip
+           "Operation", "Output", "Queue", "Registers", "Rows", "SequencedChip", "SequencedCore", "Watch", "Words",
+           "load_sequenced"]  # fmt: skip
 
 # Words of a neuron that circuit and rule know, in the order in which the engines keep them.
 FIELDS = ("membrane", "threshold", "leak", "leak_enabled", "disabled", "learns", "theta_membrane", "theta_1", "theta_2",
@@ -25,6 +28,7 @@ GUARDS = ("output_busy", "queue_full", "urgent_input", "input", "queue")
 ACTIONS = ("wait", "pop", "serve")
 
 Bits = Annotated[tuple[Natural, Positive], Field(strict=False)]  # lowest bit, number of bits
+Seen = Literal["event", "up", "down", "calcium", "membrane"]
 Cycles = Annotated[tuple[Natural, ...], Field(strict=False, min_length=1)]
 
 
@@ -49,12 +53,10 @@ class Words(Section):
             taken |= dict.fromkeys(range(low, low + bits), name)
             demands.append((not others, here, f"expected bits of its own, got some of {', '.join(sorted(others))}"))
             demands.append((bits <= 32, here, f"expected at most 32 bits, got {bits}"))
-        most = max(taken)
-        demands.append(
-            (most < self.word_bits, ("word_bits",), f"expected at least {most + 1} for the fields, got {self.word_bits}")
-        )
-        missing = [name for name in ("membrane", "threshold", "leak") if name not in self.fields]
-        demands.append((not missing, ("fields",), f"expected membrane, threshold and leak, without {', '.join(missing)}"))
+        bits, least = self.word_bits, max(taken, default=0) + 1
+        demands.append((least <= bits, ("word_bits",), f"expected at least {least} for its fields, got {bits}"))
+        missing = ", ".join(name for name in ("membrane", "threshold", "leak") if name not in self.fields)
+        demands.append((not missing, ("fields",), f"expected membrane, threshold and leak, got no {missing}"))
         require(*demands)
         return self
 
@@ -122,9 +124,7 @@ class Output(Section):
 class Watch(Section):
     """What goes out when the watched neuron or synapse is written: words of (name: lowest bit)."""
 
-    neuron: Annotated[
-        tuple[dict[Literal["event", "up", "down", "calcium", "membrane"], Natural], ...], Field(strict=False, max_length=4)
-    ]
+    neuron: Annotated[tuple[dict[Seen, Natural], ...], Field(strict=False, max_length=4)]
     synapse_tag: Natural
     gap_cycles: Positive  # from the end of a transfer to the next REQ
 
@@ -132,7 +132,7 @@ class Watch(Section):
 class Move(Section):
     """Bits of an input word that go to an entry of the queue."""
 
-    from_: Annotated[Bits, Field(alias="from")]
+    take: Bits
     to: Natural
 
 
@@ -192,7 +192,8 @@ class Choice(Section):
 
     @model_validator(mode="after")
     def _can_match(self) -> Self:
-        require((self.match & ~self.mask == 0, ("match",), f"expected bits of the mask {self.mask:#x} only, got {self.match:#x}"))
+        mask, match = self.mask, self.match
+        require((match & ~mask == 0, ("match",), f"expected bits of the mask {mask:#x} only, got {match:#x}"))
         return self
 
 
@@ -204,8 +205,9 @@ class Arbiter(Section):
 
     @model_validator(mode="after")
     def _can_be_done(self) -> Self:
-        wrong = {"serve": ("output_busy", "queue_full", "queue"), "pop": ("output_busy", "urgent_input", "input"), "wait": ()}
-        require((self.when not in wrong[self.do], ("do",), f"expected something that {self.when} allows, got {self.do}"))
+        action = {"queue_full": "pop", "queue": "pop", "urgent_input": "serve", "input": "serve"}.get(self.when, "wait")
+        allowed = dict.fromkeys((action, "wait"))
+        require((self.do in allowed, ("do",), f"expected {' or '.join(allowed)} when {self.when}, got {self.do}"))
         return self
 
 
@@ -274,47 +276,57 @@ class SequencedCore(Section):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        names, neurons, rows = self.operations, self.neuron.entries, self.synapse.rows
-        bits = (neurons - 1).bit_length()
+        names, bits = self.operations, (self.neuron.entries - 1).bit_length()
         demands: list[tuple[bool, Path, str]] = []
-        for section, table, width in (("words", self.words, self.input.word_bits), ("entries", self.entries, self.queue.entry_bits)):
+        for section, table, width in (
+            ("words", self.words, self.input.word_bits), ("entries", self.entries, self.queue.entry_bits),
+        ):  # fmt: skip
             for index, line in enumerate(table):
-                known = line.operation in names
+                mask: Path = (section, index, "mask")
+                demands.append((line.mask < 1 << width, mask, f"expected {width} bits, got {line.mask:#x}"))
                 here: Path = (section, index, "operation")
-                demands.append((known, here, f"expected one of {', '.join(names)}, got {line.operation}"))
-                demands.append((line.mask < 1 << width, (section, index, "mask"), f"expected {width} bits, got {line.mask:#x}"))
-                if known:
+                if line.operation in names:
                     demands += _operands(names[line.operation], here, width, section == "entries")
-                    demands += self._reach(names[line.operation], line.operation)
-            last = table[-1]
-            demands.append((last.mask == 0, (section, len(table) - 1, "mask"), "expected 0 in the last line (all other words)"))
+                else:
+                    demands.append((False, here, f"expected one of {', '.join(names)}, got {line.operation}"))
+            demands.append((table[-1].mask == 0, mask, "expected 0 in the last line, which takes all other words"))
+        for name, operation in names.items():
+            demands += self._reach(operation, ("operations", name))
         low, width = self.queue.neuron
-        registers = self.registers
-        watches = registers.watch or registers.output_source == "controller" and self.output.controller_event == "watched"
         demands += [
             (low + width <= self.queue.entry_bits and width >= bits, ("queue", "neuron"),
              f"expected {bits} bits or more within {self.queue.entry_bits}, got {low} to {low + width - 1}"),
-            (registers.last_neuron < neurons, ("registers", "last_neuron"), f"expected a neuron below {neurons}"),
             (self.output.word_bits >= bits, ("output", "word_bits"), f"expected at least {bits} for a neuron's number"),
-            (not watches or registers.watched_neuron < neurons, ("registers", "watched_neuron"), f"expected a neuron below {neurons}"),
-            (not registers.watch or registers.watched_row < rows, ("registers", "watched_row"), f"expected a row below {rows}"),
-            (not registers.watch or self.watch is not None, ("registers", "watch"), "expected false: the core has no section watch"),
             (not self.learning.circuits or self.synapse.write_back, ("learning", "circuits"),
              "expected none: synapses are not written back"),
         ]  # fmt: skip
-        require(*demands)
+        require(*demands, *self._registers())
         return self
 
-    def _reach(self, operation: Operation, name: str) -> list[tuple[bool, Path, str]]:
+    def _registers(self) -> list[tuple[bool, Path, str]]:
+        """What the registers name must exist."""
+        r, neurons, rows = self.registers, self.neuron.entries, self.synapse.rows
+        names = r.watch or (r.output_source == "controller" and self.output.controller_event == "watched")
+        neuron, row = f"expected a neuron below {neurons}", f"expected a row below {rows}"
+        last, watched = r.last_neuron, r.watched_neuron
+        return [
+            (last < neurons, ("registers", "last_neuron"), f"{neuron}, got {last}"),
+            (not names or watched < neurons, ("registers", "watched_neuron"), f"{neuron}, got {watched}"),
+            (not r.watch or r.watched_row < rows, ("registers", "watched_row"), f"{row}, got {r.watched_row}"),
+            (not r.watch or self.watch is not None, ("registers", "watch"), "expected false: no section watch"),
+        ]
+
+    def _reach(self, operation: Operation, here: Path) -> list[tuple[bool, Path, str]]:
         """Every number that an operand can be must exist, and so must the circuit that an operation uses."""
         rows, neurons = self.synapse.rows, self.neuron.entries
         uses = operation.learns != "never" or operation.does == "bistability"
-        _, row_bits = operation.row or (0, 0)
-        _, neuron_bits = operation.neuron or (0, 0)
+        _, row = operation.row or (0, 0)
+        _, neuron = operation.neuron or (0, 0)
+        most = "expected no more bits than tell"
         return [
-            (1 << row_bits <= rows, ("operations", name, "row"), f"expected no more bits than tell {rows} rows apart"),
-            (1 << neuron_bits <= neurons, ("operations", name, "neuron"), f"expected no more bits than tell {neurons} neurons apart"),
-            (bool(self.learning.circuits) or not uses, ("operations", name), "expected a circuit in learning.circuits, got none"),
+            (1 << row <= rows, (*here, "row"), f"{most} {rows} rows apart, got {row}"),
+            (1 << neuron <= neurons, (*here, "neuron"), f"{most} {neurons} neurons apart, got {neuron}"),
+            (bool(self.learning.circuits) or not uses, here, "expected a circuit in learning.circuits, got none"),
         ]
 
 
@@ -333,7 +345,7 @@ class Geometry(NamedTuple):
 def _operands(operation: Operation, here: Path, width: int, queued: bool) -> list[tuple[bool, Path, str]]:
     """What must hold for an operation that a word of `width` bits starts."""
     fields = [operation.row, operation.neuron, operation.weight, operation.inhibitory, operation.time_reference]
-    fields += [move.from_ for move in operation.push]
+    fields += [move.take for move in operation.push]
     high = max((low + bits for low, bits in (f for f in fields if f)), default=0)
     return [
         (high <= width, here, f"expected operands within {width} bits, got up to bit {high - 1}"),
@@ -366,3 +378,12 @@ class SequencedChip(Section):
     def cores(self) -> int:
         """Number of cores: one."""
         return 1
+
+
+def load_sequenced(path_or_name: str | os.PathLike[str], overrides: Iterable[str] = ()) -> SequencedChip:
+    """The sequenced chip in a YAML file, or a shipped one by its bare name (`odin`).
+
+    `overrides` are assignments such as `core.queue.depth=4`, applied before validation.
+    Raises ConfigError with every complaint about the file, one a line.
+    """
+    return yamlio.load(yamlio.find(path_or_name), SequencedChip, overrides)

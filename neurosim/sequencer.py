@@ -204,10 +204,10 @@ class Sequencer:
     def pack(self, state: "SequencerState") -> list[int]:
         """The neuron words as they stand in memory."""
         result = list(state.words)
-        for row, name in enumerate(FIELDS):
+        for name, values in zip(FIELDS, state.field.tolist(), strict=True):
             low, bits = self._place(name)
             mask = (1 << bits) - 1
-            result = [w & ~(mask << low) | (int(v) & mask) << low for w, v in zip(result, state.field[row], strict=True)]
+            result = [w & ~(mask << low) | (v & mask) << low for w, v in zip(result, values, strict=True)]
         return result
 
     def synapses(self, state: "SequencerState") -> NDArray[np.uint16]:
@@ -229,8 +229,10 @@ class SequencerState:
 
     def copy(self) -> "SequencerState":
         """An independent copy."""
-        arrays = (self.field, self.up, self.down, self.code, self.queue, self.clock)
-        return SequencerState(list(self.words), *(array.copy() for array in arrays))
+        return SequencerState(
+            list(self.words), self.field.copy(), self.up.copy(), self.down.copy(), self.code.copy(), self.queue.copy(),
+            self.clock.copy(),
+        )  # fmt: skip
 
     def entries(self) -> list[int]:
         """What waits in the queue, the oldest first."""
@@ -272,7 +274,8 @@ def build_sequencer(chip: SequencedChip, inhibitory: NDArray[Any] | None = None)
         )
     rule = load_rule(core.learning.circuits[0]) if core.learning.circuits else sdsp
     if rule.SCHEDULE != "event":
-        raise ConfigError(f"core.learning.circuits: expected a rule of schedule event (such as sdsp), got {rule.__name__}")
+        name = core.learning.circuits[0]
+        raise ConfigError(f"core.learning.circuits: expected a rule of schedule event (such as sdsp), got {name}")
     rows = core.synapse.rows
     signs = np.zeros(rows, np.uint8) if inhibitory is None else np.asarray(inhibitory).astype(np.uint8)
     if signs.shape != (rows,):
@@ -323,7 +326,7 @@ def _tables(chip: SequencedChip, names: list[str], signs: Bytes) -> Tables:
         words=table([[line.mask, line.match, names.index(line.operation)] for line in core.words], 3),
         entries=table([[line.mask, line.match, names.index(line.operation)] for line in core.entries], 3),
         operation=table(rows, MOVES_END + 1),
-        moves=table([[move.from_[0], (1 << move.from_[1]) - 1, move.to] for move in moves], 3),
+        moves=table([[move.take[0], (1 << move.take[1]) - 1, move.to] for move in moves], 3),
         arbiter=table([[GUARDS.index(line.when), ACTIONS.index(line.do)] for line in core.arbiter], 2),
         watch=table([[word.get(name, -1) for name in order] for word in transfers], 5),  # type: ignore[call-overload]
         inhibitory=signs,

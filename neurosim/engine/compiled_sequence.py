@@ -19,20 +19,26 @@ _SLICE = 1 << 24  # cycles of a call at most, so that Ctrl-C and progress have t
 
 
 def play(
-    sequencer: Sequencer, state: SequencerState, events: Events, last: int, record: bool, progress: Callable[[int], None]
+    sequencer: Sequencer,
+    state: SequencerState,
+    events: Events,
+    last: int,
+    record: bool,
+    progress: Callable[[int], None],
 ) -> Sequence:
     """See sequence.play."""
     kernel = bound("sequenced", neuron=sequencer.neuron, rule=sequencer.rule)
-    rows = _ROWS if record else 0
-    logged = np.zeros(3, np.int64)
-    logs = np.zeros((rows, 8), np.int64), np.zeros((_ROWS + sequencer.controls.neurons, 2), np.int64), np.zeros((rows, 2), np.int64)
+    rows, logged = _ROWS if record else 0, np.zeros(3, np.int64)
+    room = _ROWS + sequencer.controls.neurons
+    logs = np.zeros((rows, 8), np.int64), np.zeros((room, 2), np.int64), np.zeros((rows, 2), np.int64)
     clock = state.clock
     clock[CLOCK.event], clock[CLOCK.max_fill] = 0, clock[CLOCK.level]
     m = Sequenced(
         sequencer.controls, sequencer.tables, state.field, state.up, state.down, state.code, state.queue, clock,
         np.zeros(sequencer.controls.per_word, np.int64), events.time, events.word, *logs, logged,
     )  # fmt: skip
-    before, strobes, kept = clock.copy(), np.zeros(4, np.int64), ([], [], [])  # type: tuple[Ints, Ints, tuple[list[Ints], ...]]
+    before, strobes = clock.copy(), np.zeros(4, np.int64)
+    kept: tuple[list[Ints], ...] = ([], [], [])
     said, why = time.monotonic(), FULL
     while why in (FULL, PAUSED):
         why = kernel.run_sequence(m, sequencer.constants, last, int(clock[CLOCK.now]) + _SLICE, strobes)
@@ -43,4 +49,5 @@ def play(
             said = time.monotonic()
             progress(int(clock[CLOCK.now]))
     operations, outputs, handshakes = (np.concatenate(rows_of) for rows_of in kept)
-    return Sequence(sequencer, outputs, operations, handshakes, counted(before, clock), int(before[CLOCK.now]), int(clock[CLOCK.now]))
+    begin, end = int(before[CLOCK.now]), int(clock[CLOCK.now])
+    return Sequence(sequencer, outputs, operations, handshakes, counted(before, clock), begin, end)

@@ -27,8 +27,9 @@ from neurosim.sequencer import (
     Tables,
 )
 
-__all__ = ["FULL", "IDLE", "NEVER", "PAUSED", "POP", "SERVE", "STOPPED", "WAIT", "Sequenced", "choose", "decode", "emit",
-           "entry_of", "freeze", "log_operation", "next_change", "put", "request", "take", "transfer"]  # fmt: skip
+__all__ = ["FULL", "IDLE", "NEVER", "PAUSED", "POP", "SERVE", "STOPPED", "WAIT", "Sequenced", "choose", "decode",
+           "emit", "entry_of", "freeze", "log_operation", "next_change", "put", "request", "take",
+           "transfer"]  # fmt: skip
 
 NEVER = 1 << 60
 WAIT, POP, SERVE = range(3)  # sequenced.ACTIONS
@@ -50,7 +51,7 @@ class Sequenced(NamedTuple):
     held: Ints  # [synapses of a word] codes as they were read
     time: Ints  # [events] earliest cycle of REQ
     word: Ints  # [events]
-    operations: Ints  # [rows, 8] kind, first cycle, first cycle after, word, reads and writes of neurons, of synapses
+    operations: Ints  # [rows, 8] see sequence.Sequence
     outputs: Ints  # [rows, 2] cycle of REQ, word
     handshakes: Ints  # [rows, 2] REQ up, ACK down
     logged: Ints  # [3] rows in each log
@@ -139,7 +140,7 @@ def take(m: Sequenced) -> None:
 
 @inlined
 def transfer(m: Sequenced, cycle: int, word: int) -> int:
-    """One word over the output port, REQ rising in `cycle`. Returns the last cycle in which the port is busy with it."""
+    """One word over the output port, REQ rising in `cycle`. Returns the last cycle in which it keeps the port busy."""
     clock, tables, row = m.clock, m.tables, m.logged[1]
     sent = clock[CLOCK.sent]
     m.outputs[row, 0] = cycle

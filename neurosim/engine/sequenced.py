@@ -4,7 +4,7 @@
 the first of its cycles and written in the last; while the output port is busy a read is held and strobes again.
 """
 
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,7 +27,16 @@ from neurosim.engine.controller import (
     put,
     request,
     take,
-    transfer,
+)
+from neurosim.engine.targets import (
+    drive_of,
+    is_plastic,
+    operands,
+    recoded,
+    remember,
+    strobe_synapses,
+    watch,
+    weight_of,
 )
 from neurosim.image import Ints
 from neurosim.kernel import inlined, inner, kernel
@@ -36,49 +45,24 @@ from neurosim.sequencer import (
     CLOCK,
     DOES_WHAT,
     FROM_MEMORY,
-    INHIBITORY,
-    INHIBITORY_MASK,
     LEARNS,
     LENGTH,
     NEURON,
     NEURON_MASK,
     OWN_POP,
-    REFERENCE,
-    REFERENCE_MASK,
     ROW,
     ROW_MASK,
     TARGET,
-    WEIGHT,
-    WEIGHT_MASK,
 )
 
-neuron: ModuleType  # bound by compiled.bound, with rule
-rule: ModuleType
+if TYPE_CHECKING:  # any rule and any neuron; they are bound before this file is executed
+    from neurosim.learning import sdsp as rule
+    from neurosim.neuron import odin_lif as neuron
 
 (MEMBRANE, THRESHOLD, LEAK, LEAK_ENABLED, DISABLED, NEURON_LEARNS, THETA_MEMBRANE, THETA_1, THETA_2, THETA_3,
  CALCIUM_LEAK, CALCIUM, CALCIUM_WAIT) = range(len(FIELDS))  # fmt: skip
-PUSH, INTEGRATE, TIME_REFERENCE, BISTABILITY = range(4)  # sequenced.DOES
+PUSH, INTEGRATE, _, BISTABILITY = range(4)  # sequenced.DOES
 ONE, ALL, ONE_ROW, MEMORY = range(1, 5)  # sequenced.TARGETS
-
-
-@inlined
-def watch(m: Sequenced, cycle: int, written: int, event: int, code: int) -> None:
-    """What the watch point sends: state of the neuron if it was written, then the synapse (code < 0: not written)."""
-    n, start, end = m.controls.watched_neuron, cycle + 1, cycle
-    if written != 0:
-        for line in range(m.tables.watch.shape[0]):
-            place, word = m.tables.watch[line], 0
-            values = (event, np.int64(m.up[n]), np.int64(m.down[n]), m.field[CALCIUM, n], m.field[MEMBRANE, n])
-            for k in range(5):
-                if place[k] >= 0:
-                    word |= values[k] << place[k]
-            end = transfer(m, start, word)
-            start = end + m.controls.watch_gap
-    if code >= 0:
-        end = transfer(m, start, m.controls.synapse_tag | code)
-    if end > cycle:
-        m.clock[CLOCK.output_busy] += end - cycle
-        m.clock[CLOCK.busy_until] = end
 
 
 @inlined
@@ -108,46 +92,12 @@ def write_neuron(m: Sequenced, c: tuple, n: int, drive: int, reference: int) -> 
 
 
 @inlined
-def weight_of(m: Sequenced, code: int) -> int:
-    """The weight in a synapse's code."""
-    k = m.controls
-    value = code >> k.weight_shift & k.weight_mask
-    return (value ^ k.weight_sign) - k.weight_sign
-
-
-@inlined
-def drive_of(m: Sequenced, code: int, row: int) -> int:
-    """What a neuron takes from a synapse: the signed weight, or 0 if the synapse is not mapped."""
-    k = m.controls
-    if k.mapped_mask != 0 and code & k.mapped_mask == 0 and k.propagate_unmapped == 0:
-        return 0
-    value = weight_of(m, code)
-    return -value if m.tables.inhibitory[row] != 0 else value
-
-
-@inlined
-def is_plastic(m: Sequenced, code: int) -> bool:
-    """Whether a synapse may learn."""
-    k = m.controls
-    return k.mapped_mask == 0 or code & k.mapped_mask != 0 or k.update_unmapped != 0
-
-
-@inlined
 def learned(m: Sequenced, c: tuple, code: int, n: int) -> int:  # type: ignore[type-arg]
     """The code of a synapse onto neuron n behind a pre spike, by the flags of the neuron as they stand."""
     if not is_plastic(m, code):
         return code
-    k = m.controls
     m.clock[CLOCK.learned] += 1
-    after = rule.on_pre(weight_of(m, code), np.int64(m.up[n]), np.int64(m.down[n]), c)
-    return code & ~(k.weight_mask << k.weight_shift) | (after & k.weight_mask) << k.weight_shift
-
-
-@inlined
-def strobe_synapses(m: Sequenced, held: int) -> None:
-    """One word of synapse memory was read, and written back or only selected in the last cycle."""
-    m.clock[CLOCK.synapse_reads] += 1 + held + 1 - m.controls.write_back
-    m.clock[CLOCK.synapse_writes] += m.controls.write_back
+    return recoded(m, code, rule.on_pre(weight_of(m, code), np.int64(m.up[n]), np.int64(m.down[n]), c))
 
 
 @inlined
@@ -201,7 +151,7 @@ def write_word(m: Sequenced, c: tuple, row: int, first: int, learns: int) -> int
         for n in range(first, min(first + k.per_word, k.neurons)):
             m.code[row, n] = learned(m, c, np.int64(m.code[row, n]), n)
     w = k.watched_neuron
-    return np.int64(m.code[row, w]) if row == k.watched_row and first <= w < first + k.per_word else np.int64(-1)
+    return int(m.code[row, w]) if row == k.watched_row and first <= w < first + k.per_word else -1
 
 
 @inner
@@ -233,24 +183,8 @@ def touch(m: Sequenced, c: tuple, operation: int, word: int, start: int, pops: i
     return cycle
 
 
-@inlined
-def operands(m: Sequenced, operation: int, word: int) -> tuple[int, int]:
-    """(signed weight, 1 for a time reference) of an operation that reads no synapse."""
-    o = m.tables.operation
-    if o[operation, DOES_WHAT] == TIME_REFERENCE:
-        return np.int64(0), np.int64(1)
-    mask = o[operation, WEIGHT_MASK]
-    weight = word >> o[operation, WEIGHT] & mask
-    if m.controls.weight_sign != 0:
-        sign = (mask + 1) >> 1
-        weight = (weight ^ sign) - sign
-    if word >> o[operation, INHIBITORY] & o[operation, INHIBITORY_MASK] != 0:
-        weight = -weight
-    return weight, np.int64(1) if word >> o[operation, REFERENCE] & o[operation, REFERENCE_MASK] != 0 else np.int64(0)
-
-
 @inner
-def refer(m: Sequenced, c: tuple, start: int) -> int:  # type: ignore[type-arg]
+def refer(m: Sequenced, c: tuple, start: int, pops: int) -> int:  # type: ignore[type-arg]
     """A time reference to all neurons. Returns the first cycle after."""
     k, clock, cycle = m.controls, m.clock, start
     for n in range(k.last_neuron + 1):
@@ -259,6 +193,8 @@ def refer(m: Sequenced, c: tuple, start: int) -> int:  # type: ignore[type-arg]
         cycle = free + k.cycles_per_target
         spike = write_neuron(m, c, n, 0, 1)
         send(m, cycle - 1, n, spike, 0, 0, -1)
+        if n == k.last_neuron and pops != 0:
+            take(m)
         clock[CLOCK.max_fill] = max(clock[CLOCK.max_fill], clock[CLOCK.level])
     clock[CLOCK.updated] += k.last_neuron + 1
     return cycle
@@ -277,8 +213,7 @@ def consolidate(m: Sequenced, c: tuple, first_row: int, rows: int, start: int) -
                 code = np.int64(m.code[row, n])
                 if is_plastic(m, code):
                     clock[CLOCK.consolidated] += 1
-                    after = rule.on_reference(weight_of(m, code), c)
-                    m.code[row, n] = code & ~(k.weight_mask << k.weight_shift) | (after & k.weight_mask) << k.weight_shift
+                    m.code[row, n] = recoded(m, code, rule.on_reference(weight_of(m, code), c))
             watched = write_word(m, c, row, first, 0)
             if watched >= 0:
                 watch(m, cycle - 1, 0, 0, watched)
@@ -306,9 +241,7 @@ def perform(m: Sequenced, c: tuple, operation: int, word: int, start: int, pops:
     elif does == INTEGRATE:
         end = sweep(m, c, operation, word, start, last_pop)
     else:
-        end = refer(m, c, start)
-        if last_pop != 0:
-            take(m)
+        end = refer(m, c, start, last_pop)
     clock[CLOCK.loop_cycles] += end - start - (clock[CLOCK.frozen_cycles] - frozen)
     return end
 
@@ -350,13 +283,6 @@ def serve(m: Sequenced, c: tuple, operation: int, now: int, asked: int, before: 
     clock[CLOCK.event] += 1
     clock[CLOCK.served] += 1
     return low
-
-
-@inlined
-def remember(m: Sequenced, before: Ints) -> None:
-    """The strobes so far."""
-    for k in range(4):
-        before[k] = m.clock[CLOCK.neuron_reads + k]
 
 
 @kernel

@@ -18,8 +18,8 @@ SCHEDULE = "event"
 READOUT = "strict"
 
 READS = {
-    "on_neuron": ("calcium", "wait", "membrane", "fired", "reference", "theta_membrane", "theta_1", "theta_2", "theta_3",
-                  "leak"),
+    "on_neuron": ("calcium", "wait", "membrane", "fired", "reference", "theta_membrane", "theta_1", "theta_2",
+                  "theta_3", "leak"),
     "on_pre": ("weight", "up", "down"),
     "on_reference": ("weight",),
 }  # fmt: skip
@@ -77,7 +77,8 @@ def card(formats: Formats, settings: Settings) -> Card:
         Access("forward", "any event at a neuron", "neuron", 1, 1),
         Access("update", "bistability, word of synapses", "synapse", 1, 1),
     )
-    return Card(words, 0, (), False, True, ("forward", "update"), ("comparators", "counter", "step of one LSB"), accesses)
+    operators = ("comparators", "counter", "step of one LSB")
+    return Card(words, 0, (), False, True, ("forward", "update"), operators, accesses)
 
 
 @kernel

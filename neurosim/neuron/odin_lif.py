@@ -12,7 +12,7 @@ STATE = ("membrane", "threshold", "leak")
 
 @kernel
 def update(membrane: int, drive: int, reference: int, threshold: int, leak: int, bits: int) -> tuple[int, int]:
-    """(membrane after, 1 if it fired). `drive`: signed weight; `reference`: 1 for a time reference, which only leaks."""
+    """(membrane after, 1 if it fired). drive: signed weight; reference: 1 for a time reference, which only leaks."""
     change = -leak if reference != 0 else drive
     value = max(0, min((1 << bits) - 1, membrane + change))
     fired = 1 if value >= threshold else 0

@@ -13,7 +13,7 @@ STATE = ("membrane", "threshold", "leak")
 
 @kernel
 def update(membrane: int, drive: int, reference: int, threshold: int, leak: int, bits: int) -> tuple[int, int]:
-    """(membrane after, 1 if it fired). `drive`: signed weight; `reference`: 1 for a time reference, which only leaks."""
+    """(membrane after, 1 if it fired). drive: signed weight; reference: 1 for a time reference, which only leaks."""
     if reference == 0:
         value = saturate(membrane + drive, bits)
     elif membrane > 0:

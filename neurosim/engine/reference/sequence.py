@@ -181,7 +181,7 @@ class Controller:
         for _ in range(operation.cycles - 1):
             yield self.next_cycle()
             self.spend(CLOCK.push_cycles)
-        self.queue.push(sum(bits_of(word, move.from_) << move.to for move in operation.push))
+        self.queue.push(sum(bits_of(word, move.take) << move.to for move in operation.push))
 
     def target(self, place: int, read: Callable[[], None]) -> Process:
         """The cycles of one target up to its last, in which the caller writes. The first is held by a busy port."""
