@@ -17,6 +17,7 @@ from neurosim.stimulus import Events
 __all__ = ["Sequenced", "run", "sequenced"]
 
 PAYLOAD, OPCODE = 14, 4  # bits of an input word: operands, and above them what it starts
+SEEN = ("event", "up", "down", "calcium", "membrane")  # by the watch point
 LEARNT = {"learns": 1, "theta_membrane": 5, "theta_1": 2, "theta_2": 3, "theta_3": 3, "calcium_leak": 3, "calcium": 3,
           "calcium_wait": 4}  # fmt: skip
 
@@ -44,7 +45,8 @@ class Sequenced:
         drawn = rng.integers(0, 1 << core.input.word_bits, self.events)
         word = [int(w) & ~line.mask | line.match for w, line in zip(drawn, lines, strict=True)]
         pause = rng.choice([0, 0, 0, 0, 3, 40, 400], self.events)
-        return sequencer, sequencer.new_state(words, codes, (flags[0], flags[1])), Events(np.cumsum(pause), np.array(word))
+        state = sequencer.new_state(words, codes, (flags[0], flags[1]))
+        return sequencer, state, Events(np.cumsum(pause), np.array(word))
 
     def _word(self, fields: Any, rng: np.random.Generator) -> int:
         """A neuron: leaks seldom switched off, learns mostly, seldom disabled, thresholds low, now and then 0."""
@@ -88,7 +90,8 @@ def sequenced(draw: Any) -> Sequenced:
         "synapse": draw_synapse(draw, rows, learning),
         "queue": {"depth": draw(st.integers(1, 8)), "entry_bits": entry_bits, "neuron": [0, wide], "on_full": "drop"},
         "arbiter": draw_arbiter(draw, busy_first),
-        "input": {"word_bits": PAYLOAD + OPCODE, "synchroniser_cycles": draw(st.integers(1, 3)), "release_state": "HOLD"},
+        "input": {"word_bits": PAYLOAD + OPCODE, "synchroniser_cycles": draw(st.integers(1, 3)),
+                  "release_state": "HOLD"},
         "output": {"word_bits": output_bits, "synchroniser_cycles": draw(st.integers(1, 3)),
                    "controller_event": draw(st.sampled_from(["watched", "last"]))},
         "watch": draw_watch(draw, fields, output_bits), "operations": operations,
@@ -96,8 +99,8 @@ def sequenced(draw: Any) -> Sequenced:
         "entries": draw_entries(draw, wide), "learning": {"circuits": ["sdsp"] if learning else []},
         "registers": draw_registers(draw, neurons, rows, busy_first),
     }  # fmt: skip
-    link = {"acknowledge_cycles": delays(draw, 9), "release_cycles": delays(draw, 9), "drop_cycles": delays(draw, 9),
-            "gap_cycles": delays(draw, 30)}  # fmt: skip
+    ends = (("acknowledge", 9), ("release", 9), ("drop", 9), ("gap", 30))
+    link = {f"{name}_cycles": delays(draw, most) for name, most in ends}
     chip = {"name": "random", "description": "any", "source": "drawn", "quality": "estimated", "clock_mhz": 1.0,
             "costs": "none", "core": core, "link": link, "sync": {"mode": "free"}}  # fmt: skip
     return Sequenced(chip, draw(st.integers(0, 2**32)), draw(st.integers(0, 40)), draw(st.integers(0, 2500)))
@@ -105,7 +108,8 @@ def sequenced(draw: Any) -> Sequenced:
 
 def draw_neuron(draw: Any, neurons: int, learning: bool) -> tuple[dict[str, Any], list[str]]:
     """Neuron memory: fields side by side, with holes; what a neuron can do without is left out at times."""
-    bits = {"membrane": draw(st.integers(4, 10)), "threshold": draw(st.integers(4, 10)), "leak": draw(st.integers(1, 6))}
+    bits = {"membrane": draw(st.integers(4, 10)), "threshold": draw(st.integers(4, 10))}
+    bits |= {"leak": draw(st.integers(1, 6))}
     bits |= {name: 1 for name in ("leak_enabled", "disabled") if draw(st.booleans())}
     bits |= LEARNT if learning else {}
     fields, at = {}, draw(st.integers(0, 3))
@@ -128,8 +132,8 @@ def draw_synapse(draw: Any, rows: int, learning: bool) -> dict[str, Any]:
     place = [b for b in range(bits) if not low <= b < low + size]
     each = draw(st.integers(1, 8))
     return {
-        "rows": rows, "word_bits": each * bits + draw(st.integers(0, bits - 1)), "synapse_bits": bits, "weight": [low, size],
-        "signed": draw(st.booleans()), "write_back": learning or draw(st.booleans()),
+        "rows": rows, "word_bits": each * bits + draw(st.integers(0, bits - 1)), "synapse_bits": bits,
+        "weight": [low, size], "signed": draw(st.booleans()), "write_back": learning or draw(st.booleans()),
     } | ({"mapped": draw(st.sampled_from(place))} if mapped and place else {})  # fmt: skip
 
 
@@ -150,13 +154,14 @@ def draw_operations(draw: Any, neurons: int, rows: int, entry_bits: int, wide: i
     learns = st.sampled_from(["never", "always", "enabled"]) if learning else st.just("never")
     once = st.sampled_from([{}, {"pop_state": "POP"}])
     weight = draw(st.integers(1, 3))
-    moves = [{"from": within(draw, wide, PAYLOAD), "to": 0}]
+    moves = [{"take": within(draw, wide, PAYLOAD), "to": 0}]
     row, one = within(draw, row_bits, PAYLOAD), within(draw, few, PAYLOAD)
     result = {
         "push": {"state": "PUSH", "does": "push", "targets": "none", "cycles": draw(st.integers(1, 3)), "push": moves},
         "push_virtual": {"state": "PUSH", "does": "push", "targets": "none", "cycles": 1,
-                         "push": [*moves, {"from": within(draw, 5, PAYLOAD), "to": wide}]},
-        "synapse": {"state": "SYN", "does": "integrate", "targets": "one", "row": row, "neuron": one, "learns": draw(learns)},
+                         "push": [*moves, {"take": within(draw, 5, PAYLOAD), "to": wide}]},
+        "synapse": {"state": "SYN", "does": "integrate", "targets": "one", "row": row, "neuron": one,
+                    "learns": draw(learns)},
         "direct": {"state": "ROW", "does": "integrate", "targets": "all", "row": row, "learns": draw(learns)},
         "weight": {"state": "ONE", "does": "integrate", "targets": "one", "neuron": one,
                    "weight": within(draw, weight, PAYLOAD), "inhibitory": within(draw, 1, PAYLOAD)},
@@ -165,16 +170,19 @@ def draw_operations(draw: Any, neurons: int, rows: int, entry_bits: int, wide: i
         "entry_spike": {"state": "SPIKE", "does": "integrate", "targets": "all", "row": [0, row_bits],
                         "learns": draw(learns)} | draw(once),
         "entry_virtual": {"state": "VIRTUAL", "does": "integrate", "targets": "one", "neuron": [0, few],
-                          "weight": [wide, 3], "inhibitory": [wide + 3, 1], "time_reference": [wide + 4, 1]} | draw(once),
+                          "weight": [wide, 3], "inhibitory": [wide + 3, 1],
+                          "time_reference": [wide + 4, 1]} | draw(once),
         "entry_synapse": {"state": "ENTRY", "does": "integrate", "targets": "one", "neuron": [0, few],
-                          "row": within(draw, min(row_bits, entry_bits), entry_bits), "learns": draw(learns)} | draw(once),
+                          "row": within(draw, row_bits, entry_bits), "learns": draw(learns)} | draw(once),
         "entry_references": {"state": "ENTRIES", "does": "time_reference", "targets": "all"} | draw(once),
-        "entry_reference": {"state": "ENTRY", "does": "time_reference", "targets": "one", "neuron": [0, few]} | draw(once),
+        "entry_reference": {"state": "ENTRY", "does": "time_reference", "targets": "one",
+                            "neuron": [0, few]} | draw(once),
     }  # fmt: skip
     if learning:
         result |= {"settle": {"state": "BIST", "does": "bistability", "targets": "row", "row": row},
                    "settle_all": {"state": "BIST", "does": "bistability", "targets": "memory"}}  # fmt: skip
-    for name in draw(st.sets(st.sampled_from([name for name in result if not name.startswith("entry")]), max_size=4)):
+    served = [name for name in result if not name.startswith("entry")]
+    for name in draw(st.sets(st.sampled_from(served), max_size=4)):
         result[name] = result[name] | {"patient": True}
     return result
 
@@ -198,7 +206,7 @@ def draw_entries(draw: Any, wide: int) -> list[dict[str, Any]]:
 
 def draw_watch(draw: Any, fields: list[str], bits: int) -> dict[str, Any]:
     """Words of the watch point: any names that the neuron has, wherever they come to lie."""
-    known = [name for name in ("event", "up", "down", "calcium", "membrane") if name in ("event", "up", "down", *fields)]
+    known = [name for name in SEEN if name in ("event", "up", "down", *fields)]
     word = st.dictionaries(st.sampled_from(known), st.integers(0, bits - 1), min_size=1, max_size=4)
     words = draw(st.lists(word, max_size=3))
     return {"neuron": [apart(one) for one in words], "synapse_tag": draw(st.sampled_from([0, 1 << (bits - 1)])),
@@ -208,7 +216,7 @@ def draw_watch(draw: Any, fields: list[str], bits: int) -> dict[str, Any]:
 def apart(word: dict[str, int]) -> dict[str, int]:
     """The same names, none on the bits of another: 10 bits of membrane on top, 3 of calcium, 1 of each flag."""
     low, result = 0, {}
-    for name in sorted(word, key=lambda name: ("event", "up", "down", "calcium", "membrane").index(name)):
+    for name in sorted(word, key=SEEN.index):
         result[name] = low
         low += {"calcium": 3, "membrane": 10}.get(name, 1)
     return result
@@ -218,7 +226,8 @@ def draw_registers(draw: Any, neurons: int, rows: int, busy_first: bool) -> dict
     """Any registers; watching half of the time."""
     flags = ("propagate_unmapped", "update_unmapped", "learn_on_events", "watch")
     return {
-        "open_loop": not busy_first or draw(st.booleans()), "output_source": draw(st.sampled_from(["neuron", "controller"])),
+        "open_loop": not busy_first or draw(st.booleans()),
+        "output_source": draw(st.sampled_from(["neuron", "controller"])),
         "last_neuron": draw(st.one_of(st.just(neurons - 1), st.integers(0, neurons - 1))),
         "watched_neuron": draw(st.integers(0, neurons - 1)), "watched_row": draw(st.integers(0, min(rows - 1, 5))),
     } | {name: draw(st.booleans()) for name in flags}  # fmt: skip

@@ -20,16 +20,18 @@ def difference(one: Sequence, other: Sequence) -> str:
     for name in ("operations", "outputs", "handshakes"):
         mine, theirs = getattr(one, name), getattr(other, name)
         if not np.array_equal(mine, theirs):
-            at = next((k for k, (a, b) in enumerate(zip(mine, theirs, strict=False)) if (a != b).any()), min(len(mine), len(theirs)))
+            pairs = enumerate(zip(mine, theirs, strict=False))
+            at = next((k for k, (a, b) in pairs if (a != b).any()), min(len(mine), len(theirs)))
             return f"{name}[{at}]: {mine[at : at + 1].tolist()} and {theirs[at : at + 1].tolist()}"
     wrong = [name for name, place in CLOCK._asdict().items() if one.counts[place] != other.counts[place]]
     wrong += [name for name in ("begin", "end") if getattr(one, name) != getattr(other, name)]
-    return "" if not wrong else f"{[(name, one.counts[getattr(CLOCK, name)], other.counts[getattr(CLOCK, name)]) for name in wrong]}"
+    return ", ".join(wrong)
 
 
 def difference_of(one: SequencerState, other: SequencerState, *but: int) -> str:
     """Where two states differ, these places of the clock aside; '' if nowhere."""
-    wrong = [name for name in ("field", "up", "down", "code") if not np.array_equal(getattr(one, name), getattr(other, name))]
+    arrays = ("field", "up", "down", "code")
+    wrong = [name for name in arrays if not np.array_equal(getattr(one, name), getattr(other, name))]
     wrong += [name for name, k in CLOCK._asdict().items() if k not in but and one.clock[k] != other.clock[k]]
     return ", ".join(wrong + ["queue"] * (one.entries() != other.entries()))
 
