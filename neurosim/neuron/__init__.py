@@ -15,6 +15,7 @@ from types import ModuleType
 
 from neurosim import plugin
 from neurosim.errors import ConfigError
+from neurosim.locality import circuit_breaches
 
 __all__ = ["COMPOSITE", "INPUTS", "SEQUENCED", "SPIKING", "load_neuron"]
 
@@ -27,7 +28,7 @@ _KERNELS = {SPIKING: ("step",), COMPOSITE: ("integrate", "spike", "contend", "no
 def load_neuron(name: str) -> ModuleType:
     """The neuron module `name` (shipped, or a path to a .py file).
 
-    Raises ConfigError if it does not exist, is an input neuron, or lacks STATE or a kernel.
+    Raises ConfigError if it does not exist, is an input neuron, lacks STATE or a kernel, or breaks locality.
     """
     if name in INPUTS:
         raise ConfigError(f"neuron: expected a neuron that integrates spikes, got the input neuron '{name}'")
@@ -38,4 +39,7 @@ def load_neuron(name: str) -> ModuleType:
         raise ConfigError(f"neuron: {name} lacks {', '.join(missing)} (see neurosim/neuron/__init__.py)")
     if state not in _KERNELS:
         raise ConfigError(f"neuron: {name}: expected STATE = {SPIKING}, {COMPOSITE} or {SEQUENCED}, got {module.STATE}")
+    problems = circuit_breaches(module)
+    if problems:
+        raise ConfigError("\n".join(f"neuron: {name}: {problem}" for problem in problems))
     return module
