@@ -411,7 +411,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--examples"]:
         number = int(sys.argv[2])
         sequenced = "sequenced" in sys.argv
-        text = first_difference(3 * number) if sequenced else run_examples(number, "online" in sys.argv)
+        text = first_difference(6 * number) if sequenced else run_examples(number, "online" in sys.argv)
         print(text)
         sys.exit(1 if text else 0)
     sys.exit(main(sys.argv[1:]))

@@ -103,7 +103,9 @@ def sequenced(draw: Any) -> Sequenced:
     link = {f"{name}_cycles": delays(draw, most) for name, most in ends}
     chip = {"name": "random", "description": "any", "source": "drawn", "quality": "estimated", "clock_mhz": 1.0,
             "costs": "none", "core": core, "link": link, "sync": {"mode": "free"}}  # fmt: skip
-    return Sequenced(chip, draw(st.integers(0, 2**32)), draw(st.integers(0, 40)), draw(st.integers(0, 2500)))
+    events, last = draw(st.sampled_from((8, 20, 40, 1))), draw(st.sampled_from((1000, 2500, 400, 200, 100, 0)))
+    seed = draw(st.integers(0, 2**32))
+    return Sequenced(chip, seed, events, last + seed % 50)
 
 
 def draw_neuron(draw: Any, neurons: int, learning: bool) -> tuple[dict[str, Any], list[str]]:
