@@ -286,7 +286,10 @@ JUDGES = {  # of what both engines share
         "tests/test_generator.py", "tests/test_neuron", "tests/silicon/test_ssnn_golden.py",
         "tests/test_learning/test_ssnn_kernels.py", "tests/test_learning/test_ssnn_engine.py",
     ),
-    "chips": ("tests/silicon/test_odin.py",),
+    "chips": (
+        "tests/silicon/test_odin.py", "tests/test_engine/test_sequenced.py", "tests/test_learning/test_sdsp.py",
+        "tests/test_neuron/test_tinyodin_lif.py",
+    ),
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Mutants of the sequenced core: of both of its engines, and of what they share: chip files and kernels.
 
-The first fall to the agreement of the engines, the others to the recorded RTL of ODIN and tinyODIN (traces/odin).
+The first fall to the agreement of the engines, the others to the recorded RTL of ODIN and tinyODIN (traces/odin), or
+to cases computed by hand where no recorded one shows the rule.
 """
 
 from .mutant import Mutant
