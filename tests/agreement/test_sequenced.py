@@ -36,7 +36,7 @@ def difference_of(one: SequencerState, other: SequencerState, *but: int) -> str:
     return ", ".join(wrong + ["queue"] * (one.entries() != other.entries()))
 
 
-@examples(250)
+@examples(180)
 @given(sequenced())
 def test_both_engines_agree_on_random_chips(case: Sequenced) -> None:
     sequencer, state, events = case.build()
