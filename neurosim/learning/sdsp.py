@@ -102,8 +102,11 @@ def on_neuron(
 
 @kernel
 def on_pre(weight: int, up: int, down: int, c: Constants) -> int:
-    """A pre spike passes a plastic synapse: the weight after."""
-    if up != 0:
+    """A pre spike passes a plastic synapse: the weight after.
+
+    Both flags of a neuron can only be set at power-up. Then up wins, but a weight at its lower end stays there.
+    """
+    if up != 0 and (down == 0 or weight > c.weight_min):
         return min(c.weight_max, weight + 1)
     if down != 0:
         return max(c.weight_min, weight - 1)
