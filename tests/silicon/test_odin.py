@@ -1,6 +1,7 @@
 """ODIN and tinyODIN against their RTL: every recorded event, operation, strobe and bit, in both engines.
 
-The cases in traces/odin stand in the repository; those in the folder beside it are tested where it is there.
+The cases in traces/odin stand in the repository, the open ones as copies, others recorded by ourselves; those in the
+folder beside it are tested where it is there.
 """
 
 from pathlib import Path
@@ -46,8 +47,9 @@ def test_the_other_recorded_cases(path: Path, engine: str) -> None:
 @pytest.mark.skipif(not ALL, reason="no shared folder beside the repository")
 def test_the_copies_are_the_originals() -> None:
     originals = {path.name: path.read_bytes() for path in ALL}
-    assert len(COPIES) == 10
-    assert all(copy.read_bytes() == originals[copy.name] for copy in COPIES)
+    copies = [path for path in COPIES if "_open_" in path.name]
+    assert len(copies) == 10
+    assert all(copy.read_bytes() == originals[copy.name] for copy in copies)
 
 
 def test_the_copies_show_the_mechanisms() -> None:
