@@ -70,6 +70,8 @@ def refused(chip: str, *overrides: str) -> str:
          "push: expected bits to move with does: push"),
         ("operations.push={state: S, does: push, targets: none, push: [{take: [0, 8], to: 0}]}",
          "cycles: expected a number with does: push"),
+        ("operations.push={state: S, does: push, targets: none, cycles: 1, push: [{take: [0, 8], to: 6}]}",
+         "operations.push.push: expected bits of an entry of 13, got up to bit 13"),
         ("operations.spike={state: S, does: bistability, targets: all}", "targets: expected row or memory"),
         ("operations.synapse={state: S, does: integrate, targets: one, row: [0, 8]}", "neuron: expected its bits"),
         ("operations.spike={state: S, does: integrate, targets: all}", "row: expected its bits here"),

@@ -97,7 +97,7 @@ def sequenced(draw: Any) -> Sequenced:
         "watch": draw_watch(draw, fields, output_bits), "operations": operations,
         "words": draw_words(draw, [name for name in operations if not name.startswith("entry")]),
         "entries": draw_entries(draw, wide), "learning": {"circuits": ["sdsp"] if learning else []},
-        "registers": draw_registers(draw, neurons, rows, busy_first),
+        "registers": draw_registers(draw, neurons, rows),
     }  # fmt: skip
     ends = (("acknowledge", 9), ("release", 9), ("drop", 9), ("gap", 30))
     link = {f"{name}_cycles": delays(draw, most) for name, most in ends}
@@ -140,7 +140,7 @@ def draw_synapse(draw: Any, rows: int, learning: bool) -> dict[str, Any]:
 
 
 def draw_arbiter(draw: Any, busy_first: bool) -> list[dict[str, str]]:
-    """Any order; some lines left out. Without `output_busy` in front the loop is open, or a run might never end."""
+    """Any order; some lines left out. Without `output_busy` in front a closed loop ends at its limit alone."""
     do = {"output_busy": "wait", "queue_full": "pop", "urgent_input": "serve", "input": "serve", "queue": "pop"}
     order = list(draw(st.permutations(list(do))))
     missing = draw(st.sets(st.sampled_from(order), max_size=1))
@@ -224,11 +224,11 @@ def apart(word: dict[str, int]) -> dict[str, int]:
     return result
 
 
-def draw_registers(draw: Any, neurons: int, rows: int, busy_first: bool) -> dict[str, Any]:
+def draw_registers(draw: Any, neurons: int, rows: int) -> dict[str, Any]:
     """Any registers; watching half of the time."""
     flags = ("propagate_unmapped", "update_unmapped", "learn_on_events", "watch")
     return {
-        "open_loop": not busy_first or draw(st.booleans()),
+        "open_loop": draw(st.booleans()),
         "output_source": draw(st.sampled_from(["neuron", "controller"])),
         "last_neuron": draw(st.one_of(st.just(neurons - 1), st.integers(0, neurons - 1))),
         "watched_neuron": draw(st.integers(0, neurons - 1)), "watched_row": draw(st.integers(0, min(rows - 1, 5))),

@@ -72,7 +72,7 @@ class Controller:
                 self.progress(int(self.env.now))
             if self.is_cut():
                 return
-            action = self.decide()
+            action = self.decide() if self.env.now < self.last else "wait"
             if action == "serve":
                 yield self.pace.next_cycle()
                 yield from self.serve()
