@@ -328,7 +328,10 @@ class SequencedCore(Section):
         _, row = operation.row or (0, 0)
         _, neuron = operation.neuron or (0, 0)
         most = "expected no more bits than tell"
+        entry = self.queue.entry_bits
+        high = max((move.to + move.take[1] for move in operation.push), default=0)
         return [
+            (high <= entry, (*here, "push"), f"expected bits of an entry of {entry}, got up to bit {high - 1}"),
             (1 << row <= rows, (*here, "row"), f"{most} {rows} rows apart, got {row}"),
             (1 << neuron <= neurons, (*here, "neuron"), f"{most} {neurons} neurons apart, got {neuron}"),
             (bool(self.learning.circuits) or not uses, here, "expected a circuit in learning.circuits, got none"),
