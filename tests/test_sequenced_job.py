@@ -16,6 +16,7 @@ from neurosim.config import Config, SequencedConfig, load_config, resolve
 from neurosim.errors import ConfigError
 from neurosim.ops import Op
 from neurosim.probe import Plan
+from neurosim.sequenced import FIELDS
 from neurosim.sequenced_job import SequencedJob, initial_weights, quantise
 from neurosim.session import Interrupted, Progress, prepare, train
 from neurosim.study import cells, load_study
@@ -81,6 +82,7 @@ def test_weights_move_and_the_test_does_not_teach(whole: tuple[Path, dict[str, b
     state = job.evaluation_state(job.initial)
     run, labels = job.present(state, "test", 0, 4)
     assert np.array_equal(state.code, job.initial.code) and len(labels) == run.samples == 4
+    assert run.output_counts.any() and not state.field[[FIELDS.index("learns"), FIELDS.index("calcium")]].any()
 
 
 def test_the_report_adds_up(whole: tuple[Path, dict[str, bytes]]) -> None:
