@@ -12,13 +12,15 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
+from neurosim import routing
+from neurosim.engine.channels import run_channels
 from neurosim.engine.flits import run_flits
 from neurosim.engine.layout import PACKETS, Machine, build_machine
 from neurosim.engine.network import ARRIVE, CROSS, INJECT
 from neurosim.engine.reference.book import Book
+from neurosim.engine.reference.channels import build_routers
 from neurosim.engine.reference.clock import DELIVER, At, Process
 from neurosim.engine.reference.packet import Packet
-from neurosim.engine.reference.router import Output, Router, connect
 from neurosim.engine.reference.terminal import Terminal
 from neurosim.engine.reference.work import Work
 from neurosim.engine.step import add_emission, add_packet, begin_node, open_step
@@ -55,14 +57,15 @@ class Stamps:
 
 
 def bare_hardware(columns: int, rows: int, buffer_flits: int, *, link_cycles: int = 1, routing_cycles: int = 0,
-                  credit_cycles: int = 0, two_stage: bool = False) -> Hardware:  # fmt: skip
-    """A mesh of routers with terminals that take one flit a cycle."""
+                  credit_cycles: int = 0, two_stage: bool = False, channels: int = 1,
+                  torus: bool = False) -> Hardware:  # fmt: skip
+    """A mesh or torus of routers with terminals that take one flit a cycle."""
     values = dict.fromkeys(Hardware._fields, 1)
     values.update(
         cores=columns * rows, columns=columns, rows=rows, buffer_flits=buffer_flits, axon_fifo=buffer_flits,
         link_cycles=link_cycles, vertical_cycles=link_cycles, routing_cycles=routing_cycles,
         credit_cycles=credit_cycles, two_stage=int(two_stage), host_router=0, tick_period=0, encoder=0, random_bits=0,
-        backward=0,
+        backward=0, channels=channels, torus=int(torus),
     )  # fmt: skip
     return Hardware(**values)
 
@@ -83,7 +86,7 @@ def _bare_image(hw: Hardware, longest: int) -> Image:
     ports = np.zeros((nodes, hw.cores), np.uint8)
     for target in range(hw.cores):
         for router in range(hw.cores):
-            ports[target, router] = 1 << xy.output(router, target, hw.columns)
+            ports[target, router] = 1 << routing.output(router, target, hw.columns, hw.rows, hw.torus)
     ops = np.zeros((longest, nodes, len(Op)), np.int64)
     ones, zeros = np.ones((longest, nodes), np.int64), np.zeros((longest, nodes), np.int64)
     kinds = Kinds(np.arange(1, longest + 1), np.full(longest, Phase.IO), ones, zeros, ops, ops, 0, 0, 0)
@@ -109,7 +112,7 @@ def _send(m: Machine, create: Ints, source: Ints, target: Ints, flits: Ints) -> 
                 add_emission(m, n, k)
                 add_packet(m, n, target[k], flits[k] - 1)
                 m.packet[m.clock[PACKETS] - 1].release = create[k]
-    return run_flits(m)
+    return run_flits(m) if m.hw[0].channels == 1 else run_channels(m)
 
 
 def _compiled(image: Image, traffic: Traffic) -> Ints:
@@ -127,12 +130,11 @@ def _compiled(image: Image, traffic: Traffic) -> Ints:
 def _reference(image: Image, traffic: Traffic) -> Ints:
     env, hw = simpy.Environment(), image.hardware
     book, work = Book(image, 0, True), Work(env)
-    routers = [Router(env, n, image, book, work) for n in range(hw.cores)]
-    connect(routers, image)
+    routers = build_routers(env, image, book, work)
     for n, router in enumerate(routers):
         terminal = Terminal(env, n, image, book, work, router, xy.LOCAL, _nothing, _nothing, _no_row)
-        router.outputs[xy.LOCAL] = Output(hw.axon_fifo, terminal.receive)
-        router.inputs[xy.LOCAL].credit = terminal.add_credit
+        router.attach(xy.LOCAL, hw.axon_fifo, terminal.receive)
+        router.listen(xy.LOCAL, terminal.add_credit)
         script = [k for k in range(len(traffic.create)) if traffic.source[k] == n]
         work.enter(len(script))
         env.process(_script(terminal, traffic, script))
