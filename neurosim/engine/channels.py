@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neurosim.engine.layout import PORTS, WHEEL, WHEEL_BITS, Machine
 from neurosim.engine.network import (
     ARRIVE,
+    AXON_CYCLES,
     CROSS,
     FLITS,
     INJECT,
@@ -20,7 +21,6 @@ from neurosim.engine.network import (
     log,
     row_at,
     serve,
-    serve_tail,
     slot_of,
     start_packet,
 )
@@ -52,23 +52,23 @@ def after(turn: int, number: int, count: int) -> int:
     return number - turn if number >= turn else number - turn + count
 
 
-@inlined
+@inner
 def slot_ready(m: Machine, place: int, back: int) -> int:
     """The cycle from which the feeder of lane `place` has a credit; NEVER if the flit in that slot is still there."""
     lane = m.lane[index(place)]
-    oldest, result = lane.pushed - m.hw[0].buffer_flits, np.int64(0)
+    oldest, result = lane.pushed - m.hw[0].buffer_flits, 0
     if oldest >= lane.popped:
-        result = np.int64(NEVER)
+        result = NEVER
     elif oldest >= 0:
         result = m.slot[slot_of(m, place, oldest)].pop_cycle + back
     return result
 
 
-@inlined
+@inner
 def room_ready(m: Machine, o: int, c: int) -> int:
     """The cycle from which output o has a credit for its channel c; NEVER if that is not known."""
     hw, output = m.hw[0], m.output[index(o)]
-    behind_it, result = np.int64(output.after), np.int64(0)
+    behind_it, result = np.int64(output.after), 0
     if behind_it >= 0:
         result = slot_ready(m, behind_it * hw.channels + c, output.back)
     else:
@@ -78,17 +78,17 @@ def room_ready(m: Machine, o: int, c: int) -> int:
     return result
 
 
-@inlined
+@inner
 def open_channel(m: Machine, q: int, v: int, o: int, target: int, now: int) -> tuple[int, int]:
     """(channel, cycle): which channel of output o the head in channel v of input q can take at `now`, in the order of
     the pointer; -1 if none, and when there may be one."""
     hw = m.hw[0]
-    low, high = np.int64(0), hw.channels
+    low, high = 0, hw.channels
     if hw.torus == 1:
         goal = hw.host_router if target == hw.cores else target // hw.concentration
         low, high = channels(q // PORTS, goal, q % PORTS, v, o % PORTS, hw.columns, hw.channels)
-    chosen, soon = np.int64(-1), np.int64(NEVER)
-    c = np.int64(m.turn[index(o)].owned)
+    chosen, soon = -1, NEVER
+    c = m.turn[index(o)].owned
     for _ in range(hw.channels):
         if low <= c and c < high and m.lane[index(o * hw.channels + c)].owned == 0:
             ready = room_ready(m, o, c)
@@ -100,7 +100,7 @@ def open_channel(m: Machine, q: int, v: int, o: int, target: int, now: int) -> t
     return chosen, soon
 
 
-@inlined
+@inner
 def request(m: Machine, q: int, v: int, now: int) -> tuple[int, int, int, int]:
     """(output, key, first, cycle): what the front of channel v of input q asks for. The lower key wins at the input:
     packets that hold a channel before heads, then outputs, then channels in the order of the pointers. Output -1: it
@@ -109,10 +109,10 @@ def request(m: Machine, q: int, v: int, now: int) -> tuple[int, int, int, int]:
     place = q * hw.channels + v
     lane = m.lane[index(place)]
     slot = m.slot[slot_of(m, place, lane.popped)]
-    first, held, head = max(slot.arrival, lane.front_from), np.int64(lane.held), np.int64(0)
+    first, held, head = max(slot.arrival, lane.front_from), np.int64(lane.held), 0
     base = q // PORTS * PORTS
     if held < 0:
-        head = np.int64(1)
+        head = 1
         first += hw.routing_cycles
         port = first_bit(m.ports[index(slot.set), index(q // PORTS)])
         _, cycle = open_channel(m, q, v, base + port, np.int64(slot.set), now)
@@ -121,14 +121,14 @@ def request(m: Machine, q: int, v: int, now: int) -> tuple[int, int, int, int]:
         cycle = room_ready(m, base + port, held % hw.channels)
     cycle = max(cycle, first, m.output[index(base + port)].free)
     key = (head * PORTS + after(turn.choice, port, hw.radix)) * hw.channels + after(turn.channel, v, hw.channels)
-    return port if cycle <= now else np.int64(-1), key, first, cycle
+    return port if cycle <= now else -1, key, first, cycle
 
 
-@inlined
+@inner
 def offer(m: Machine, r: int, i: int, now: int) -> int:
     """Input i of router r keeps one output and bids for it. Returns when it may have another bid; NEVER: unknown."""
     hw, q = m.hw[0], r * PORTS + i
-    best, place, port, since, soon = np.int64(NEVER), np.int64(-1), np.int64(-1), now, np.int64(NEVER)
+    best, place, port, since, soon = NEVER, -1, -1, now, NEVER
     for v in range(hw.channels):
         lane = m.lane[index(q * hw.channels + v)]
         if lane.pushed > lane.popped:
@@ -148,10 +148,11 @@ def offer(m: Machine, r: int, i: int, now: int) -> int:
     return soon
 
 
-@inlined
+@inner
 def look(m: Machine, r: int, now: int) -> None:
-    """One cycle of router r: bids, then every output takes the best."""
-    soon = np.int64(NEVER)
+    """One cycle of router r: bids, then every output takes the best: bid[output] becomes the lane whose front crosses
+    (-1: none) and the channel that it takes."""
+    soon = NEVER
     for i in range(m.hw[0].radix):
         m.bid[i, LANE] = -1
     for i in range(m.hw[0].radix):
@@ -163,7 +164,7 @@ def look(m: Machine, r: int, now: int) -> None:
         wake(m.due, m.marks, r, soon, now)
 
 
-@inlined
+@inner
 def win(m: Machine, place: int, o: int, now: int) -> None:
     """The front of lane `place` crosses to output o; the pointers move behind it."""
     hw = m.hw[0]
@@ -187,10 +188,10 @@ def win(m: Machine, place: int, o: int, now: int) -> None:
     port.front_from = now + 1
     port.popped += 1
     free_slot(m, place, now)
-    cross(m, place, o, c, now)
+    m.bid[o % PORTS, KEY] = c
 
 
-@inlined
+@inner
 def free_slot(m: Machine, place: int, now: int) -> None:
     """The front of lane `place` leaves; a feeder that had no credit left is called for when this one is home."""
     lane, feeder = m.lane[index(place)], np.int64(m.input[index(place // m.hw[0].channels)].feeder)
@@ -199,13 +200,13 @@ def free_slot(m: Machine, place: int, now: int) -> None:
     lane.popped += 1
     lane.front_from = now + 1
     if full:
-        number, back = m.hw[0].routers - feeder - 1, np.int64(2)
+        number, back = m.hw[0].routers - feeder - 1, 2
         if feeder >= 0:
-            number, back = feeder // PORTS, np.int64(m.output[index(feeder)].back)
+            number, back = feeder // PORTS, m.output[index(feeder)].back
         wake(m.due, m.marks, number, now + back, now)
 
 
-@inlined
+@inner
 def cross(m: Machine, place: int, o: int, c: int, now: int) -> None:
     """The flit that has just left lane `place` goes on by channel c of output o."""
     hw, output = m.hw[0], m.output[index(o)]
@@ -225,17 +226,18 @@ def cross(m: Machine, place: int, o: int, c: int, now: int) -> None:
         n = -behind_it - 1
         log(m, now + 3, ARRIVE, n, m.packet[index(p)].origin, m.packet[index(p)].number, flit)
         taken = m.node[index(n)].ejected
+        length, cycles = 1, 0
         if left == 0:
-            serve_tail(m, n, p, kind, row_at(m, p, np.int64(row), n), flit, now + 3)
-        else:
-            serve(m, n, p, np.int64(1), np.int64(0), flit, now + 3)
+            length, cycles = m.service[index(kind), index(n), AXON_CYCLES], row_at(m, p, np.int64(row), n)
+            m.delivered[index(kind), index(n)] += 1
+        serve(m, n, p, length, cycles, flit, now + 3)
         room = m.lane[index(o * hw.channels + c)]
         credit = m.ring[index(n), index(hw.credit_at + (taken & hw.credit_mask))]
         m.home[index(n), index(c), index(room.sent & hw.credit_mask)] = credit
         room.sent += 1
 
 
-@inlined
+@inner
 def push(m: Machine, q: int, c: int, p: int, left: int, target: int, row: int, arrival: int, head: bool,
          now: int) -> None:  # fmt: skip
     """A flit is on its way to channel c of input q."""
@@ -250,7 +252,7 @@ def push(m: Machine, q: int, c: int, p: int, left: int, target: int, row: int, a
         wake(m.due, m.marks, q // PORTS, first, now)
 
 
-@inlined
+@inner
 def start(m: Machine, n: int, now: int) -> None:
     """The next packet of node n, if there is one, is made ready to be sent."""
     node = m.node[index(n)]
@@ -262,15 +264,15 @@ def start(m: Machine, n: int, now: int) -> None:
         wake(m.due, m.marks, m.hw[0].routers + n, max(node.ready, node.sent_last + 1), now)
 
 
-@inlined
-def source_channel(m: Machine, n: int, now: int) -> tuple[int, int]:
-    """(channel, cycle): the channel by which node n can send its next flit; -1 if none, and when there may be one."""
-    hw, q = m.hw[0], m.node[index(n)].attach
-    turn = m.turn[index(q)]
-    chosen, soon = np.int64(-1), np.int64(NEVER)
-    c, tries = np.int64(turn.source), hw.channels
-    if m.node[index(n)].flit > 0:
-        c, tries = np.int64(turn.sending), np.int64(1)
+@inner
+def source_channel(m: Machine, q: int, begun: bool, now: int) -> tuple[int, int]:
+    """(channel, cycle): the channel by which the source at input q can send the next flit, of a packet that it has
+    `begun` or not; -1 if none, and when there may be one."""
+    hw, turn = m.hw[0], m.turn[index(q)]
+    chosen, soon = -1, NEVER
+    c, tries = turn.source, hw.channels
+    if begun:
+        c, tries = turn.sending, 1
     for _ in range(tries):
         ready = slot_ready(m, q * hw.channels + c, np.int64(2))
         soon = min(soon, ready)
@@ -286,7 +288,7 @@ def send(m: Machine, n: int, now: int) -> None:
     """Node n sends its next flit, if it is ready and a channel has a credit."""
     hw, node = m.hw[0], m.node[index(n)]
     wanted = max(node.ready, node.sent_last + 1)
-    c, soon = source_channel(m, n, now)
+    c, soon = source_channel(m, node.attach, node.flit > 0, now)
     if wanted > now or c < 0:
         soon = max(soon, wanted)
         if soon < NEVER:
@@ -325,12 +327,10 @@ def inject(m: Machine, n: int, c: int, wanted: int, now: int) -> None:
 def run_channels(m: Machine) -> bool:
     """Send and deliver the packets of all sources, from cycle 0 of the step. False: deadlock."""
     hw = m.hw[0]
-    for ports in (m.live_in, m.live_out):
-        for q in ports:
-            for place in range(q * hw.channels, (q + 1) * hw.channels):
-                lane = m.lane[place]
-                lane.pushed = lane.popped = lane.front_from = lane.owned = lane.sent = 0
-                lane.held = -1
+    for place in range(m.lane.shape[0]):
+        lane = m.lane[place]
+        lane.pushed = lane.popped = lane.front_from = lane.owned = lane.sent = 0
+        lane.held = -1
     for n in m.live:
         start(m, n, np.int64(0))
     level, now = next_look(m.marks, np.int64(0))
@@ -346,6 +346,9 @@ def run_channels(m: Machine) -> bool:
                     wake(m.due, m.marks, number, now, now)
                 elif number < hw.routers:
                     look(m, number, now)
+                    for o in range(hw.radix):
+                        if m.bid[o, LANE] >= 0:
+                            cross(m, m.bid[o, LANE], number * PORTS + o, m.bid[o, KEY], now)
                 elif m.node[index(number - hw.routers)].emission < m.node[index(number - hw.routers)].stop:
                     send(m, number - hw.routers, now)
         now += 1 - level
