@@ -185,7 +185,7 @@ def test_packets_arrive_and_hops_are_distances(traffic: str, data: st.DataObject
         total = run.counts.sum(axis=(0, 1))
         each = image.hardware.concentration
         terminals = [(core // each, LOCAL + core % each) for core in range(image.hardware.cores)]
-        terminals.append((image.hardware.host_router, WEST))
+        terminals.append((image.hardware.host_router, LOCAL + each if image.hardware.torus else WEST))
         between = links.sum() - sum(links[place] for place in terminals)
         assert total[Op.LINK_FLIT] + total[Op.VERTICAL_FLIT] == between
         assert total[Op.ARBITRATE] == total[Op.CROSSBAR] == links.sum()
