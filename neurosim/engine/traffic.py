@@ -6,11 +6,9 @@ sources are unbounded. This is the machine's own network, without cores.
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import simpy
-from numpy.typing import NDArray
 
 from neurosim import routing
 from neurosim.engine.channels import run_channels
@@ -54,6 +52,8 @@ class Stamps:
     eject_head: Ints
     eject_tail: Ints
     routers: Ints
+    flits: Ints  # cycle in which each flit is ejected, in no order. int64[flits]
+    arrivals: Ints  # flits at routers, sorted: cycle, router, input port, virtual channel, packet, 1 if it is a head
 
 
 def bare_hardware(columns: int, rows: int, buffer_flits: int, *, link_cycles: int = 1, routing_cycles: int = 0,
@@ -70,15 +70,18 @@ def bare_hardware(columns: int, rows: int, buffer_flits: int, *, link_cycles: in
     return Hardware(**values)
 
 
-def run_traffic(hardware: Hardware, traffic: Traffic, engine: str = "compiled") -> Stamps:
-    """Run the script. Raises SimulationError for a deadlock, ConfigError for an unknown engine."""
+def run_traffic(hardware: Hardware, traffic: Traffic, engine: str = "compiled", arrivals: bool = False) -> Stamps:
+    """Run the script. Raises SimulationError for a deadlock, ConfigError for an unknown engine.
+
+    arrivals: record every flit at every router, too.
+    """
     if engine not in ("compiled", "reference"):
         raise ConfigError(f"engine: expected one of compiled, reference, got '{engine}'")
     if np.max(traffic.create, initial=0) >= 2**31:
         raise ConfigError(f"traffic: create: expected cycles below 2^31, got {np.max(traffic.create)}")
     image = _bare_image(hardware, int(np.max(traffic.flits, initial=1)))
     events = (_compiled if engine == "compiled" else _reference)(image, traffic)
-    return _stamps(events, traffic)
+    return _stamps(events, traffic, hardware, arrivals)
 
 
 def _bare_image(hw: Hardware, longest: int) -> Image:
@@ -161,28 +164,42 @@ def _script(terminal: Terminal, traffic: Traffic, script: list[int]) -> Process:
         terminal.packets.put(packet)
 
 
-def _stamps(events: NDArray[Any], traffic: Traffic) -> Stamps:
+def _stamps(events: Ints, traffic: Traffic, hw: Hardware, arrivals: bool) -> Stamps:
     """Event log -> stamps per packet."""
     count = len(traffic.create)
-    index = {}
-    seen = dict.fromkeys(range(int(np.max(traffic.source, initial=0)) + 1), 0)
-    for k, source in enumerate(traffic.source.tolist()):
-        index[source, seen[source]] = k
-        seen[source] += 1
-    inject, eject = np.zeros((2, count), np.int64), np.zeros((2, count), np.int64)
-    routers = np.zeros(count, np.int64)
-    for cycle, event, node, a, b, c in events.tolist():
-        if event == INJECT:
-            k, flit, stamps = index[node, a], b, inject
-        elif event == ARRIVE:
-            k, flit, stamps = index[a, b], c, eject
-        elif event == CROSS and c % 1024 == 0:
-            routers[index[b, c // 1024]] += 1
-            continue
-        else:
-            continue
-        if flit == 0:
-            stamps[0, k] = cycle
-        if flit == traffic.flits[k] - 1:
-            stamps[1, k] = cycle
-    return Stamps(inject[0], inject[1], eject[0], eject[1], routers)
+    order = np.argsort(traffic.source, kind="stable")  # a source numbers its packets
+    first = np.searchsorted(traffic.source[order], np.arange(hw.cores))
+    sent, passed, here = (events[events[:, 1] == event] for event in (INJECT, CROSS, ARRIVE))
+    injected, crossed = order[first[sent[:, 2]] + sent[:, 3]], order[first[passed[:, 4]] + passed[:, 5] // 1024]
+    ejected, flit = order[first[here[:, 3]] + here[:, 4]], passed[:, 5] % 1024
+    ends = []
+    for packet, number, cycle in ((injected, sent[:, 4], sent[:, 0]), (ejected, here[:, 5], here[:, 0])):
+        for end in (number == 0, number == traffic.flits[packet] - 1):
+            stamps = np.zeros(count, np.int64)
+            stamps[packet[end]] = cycle[end]
+            ends.append(stamps)
+    routers = np.bincount(crossed[flit == 0], minlength=count)
+    table = np.zeros((0, 6), np.int64)
+    if arrivals:
+        heads = np.stack([sent[:, 0], injected, sent[:, 4], np.full(len(sent), 2)])
+        table = _arrivals(heads, passed, crossed, flit, hw)
+    return Stamps(ends[0], ends[1], ends[2], ends[3], routers, here[:, 0].copy(), table)
+
+
+def _arrivals(sent: Ints, passed: Ints, packet: Ints, flit: Ints, hw: Hardware) -> Ints:
+    """When each flit came to each router: some cycles after it was sent, or crossed the router before.
+
+    sent: cycle, packet, flit, cycles to the router, int64[4, flits].  passed: crossings of the log.
+    """
+    way = passed[:, 3] % 64
+    vertical = (way % 8 == xy.NORTH) | (way % 8 == xy.SOUTH)
+    wire = np.where(vertical, hw.vertical_cycles, hw.link_cycles) + 2
+    left = np.concatenate([sent, np.stack([passed[:, 0], packet, flit, wire])], axis=1)
+    left = left[:, np.lexsort((left[0], left[2], left[1]))]  # flit after flit, each on its way
+    came = np.lexsort((passed[:, 0], flit, packet))
+    same = (left[1, 1:] == left[1, :-1]) & (left[2, 1:] == left[2, :-1])
+    before = left[:, :-1][:, same]  # what led to each crossing, in the order of `came`
+    port, channel = way[came] // 8, passed[came, 3] // 64
+    columns = (before[0] + before[3], passed[came, 2], port, channel, packet[came], (flit[came] == 0).astype(np.int64))
+    table = np.stack(columns, axis=1)
+    return table[np.lexsort(table.T[::-1])]
