@@ -1,6 +1,7 @@
 """Latency and accepted load of the network against offered load, beside recorded runs of another simulator.
 
-    python benchmarks/noc_curves.py [--recorded FOLDER] [--only WORD]... [--jobs 2] [--figure FILE] [--json FILE] [--smoke]
+    python benchmarks/noc_curves.py [--recorded FOLDER] [--only WORD]... [--jobs 2] [--figure FILE] [--json FILE]
+        [--smoke]
 
 Every operating point of the folder's statistics.csv is run with as many seeds of ours as it has rows (compiled engine);
 the table says how many lie inside the acceptance bands (specs/router.md, section 5). Without the file, curves of our

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .mutant import Mutant
+from .mutants_channels import CHANNELS
 from .mutants_online import KERNELS, ONLINE
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +36,8 @@ PHASED_AND_ROUTED = (
     Mutant("freed slot seen at once", "a freed slot is visible in the next cycle", CLOCK,
            "later(self.bell.env, 1, DELIVER", "later(self.bell.env, 0, DELIVER"),
     Mutant("axon slot freed at the end", "a slot is freed when its service starts", TERMINAL,
-           "self.router.add_credit(self.port, 2 + hw.credit_cycles)",
-           "self.router.add_credit(self.port, 2 + hw.credit_cycles + cycles)"),
+           "self.router.add_credit(self.port, 2 + hw.credit_cycles, channel)",
+           "self.router.add_credit(self.port, 2 + hw.credit_cycles + cycles, channel)"),
     Mutant("synapse slot freed at the end", "a slot is freed when its service starts", TERMINAL,
            "packet = self.rows.take()", "packet = self.rows.items[0]",
            (("self.add_row(self.node, packet)", "self.add_row(self.node, self.rows.take())"),)),
@@ -45,7 +46,7 @@ PHASED_AND_ROUTED = (
     Mutant("packet slot freed by the head", "a packet frees its slot when its tail is sent", TERMINAL,
            "if number == packet.flits - 1:", "if number == 0:"),
     Mutant("axon FIFO as deep as a router's", "axon.fifo_flits credits of the local output", CHIP,
-           "Output(self.hw.axon_fifo, send)", "Output(self.hw.buffer_flits, send)"),
+           "router.attach(port, self.hw.axon_fifo,", "router.attach(port, self.hw.buffer_flits,"),
     Mutant("synapse queue one deeper", "synapse.queue_packets", TERMINAL,
            "Buffer(self.bell, hw.synapse_queue)", "Buffer(self.bell, hw.synapse_queue + 1)"),
     Mutant("spike queue one deeper", "soma.queue_spikes", TERMINAL,
@@ -53,7 +54,7 @@ PHASED_AND_ROUTED = (
     Mutant("injection queue one deeper", "packetiser.queue_packets", TERMINAL,
            "Buffer(self.bell, hw.packet_queue)", "Buffer(self.bell, hw.packet_queue + 1)"),
     Mutant("one credit too many", "buffer_flits counts flits on the wire too", TERMINAL,
-           "self.credits = hw.buffer_flits", "self.credits = hw.buffer_flits + 1"),
+           "[hw.buffer_flits] * hw.channels", "[hw.buffer_flits + 1] * hw.channels"),
     Mutant("silent neurons wait for a slot too", "only an item that emits needs a spike slot", TERMINAL,
            "if item.packets:\n                yield from wait(self.bell, lambda: self.spikes.slots > 0)",
            "yield from wait(self.bell, lambda: self.spikes.slots > 0)\n            if item.packets:"),
@@ -74,7 +75,7 @@ PHASED_AND_ROUTED = (
     Mutant("link credit a cycle early", "credit due at L + 1 + credit_cycles", ROUTER,
            "wire + 1 + hw.credit_cycles", "wire + hw.credit_cycles"),
     Mutant("local credit without its delay", "credit of a local output after 2 + credit_cycles", TERMINAL,
-           "2 + hw.credit_cycles)", "2)"),
+           "2 + hw.credit_cycles, channel)", "2, channel)"),
     Mutant("source credit a cycle early", "credit of a source after 2 cycles", TERMINAL,
            "later(self.env, 2, DELIVER, give)", "later(self.env, 1, DELIVER, give)"),
     Mutant("credit_cycles for sources too", "credit of a source after 2 cycles", TERMINAL,
@@ -279,7 +280,8 @@ PHASED_AND_ROUTED = (
 )  # fmt: skip
 
 
-MUTANTS = (*PHASED_AND_ROUTED, *ONLINE, *KERNELS)
+MUTANTS = (*PHASED_AND_ROUTED, *ONLINE, *KERNELS, *CHANNELS)
+RECORDED = ("tests/silicon/test_noc_golden.py",)
 JUDGES = (  # of kernels
     "tests/test_generator.py", "tests/test_neuron", "tests/silicon/test_ssnn_golden.py",
     "tests/test_learning/test_ssnn_kernels.py", "tests/test_learning/test_ssnn_engine.py",
@@ -321,7 +323,11 @@ def apply(mutant: Mutant, engine: Path) -> str:
 
 
 def court_of(mutant: Mutant) -> str:
-    """Who finds it: the tests of kernels, which both engines share, or their agreement, on SSNN-BP alone or on all."""
+    """Who finds it: the tests of kernels, which both engines share, recorded traffic (virtual channels), or the agreement
+    of the engines, on SSNN-BP alone or on all.
+    """
+    if mutant in CHANNELS:
+        return "channels"
     return "kernels" if mutant in KERNELS else "online" if mutant in ONLINE else "all"
 
 
@@ -335,8 +341,8 @@ def attempt(mutant: Mutant | None, court: str) -> str:
             engine = folder / "neurosim" / "engine"
             (engine / mutant.file).write_text(apply(mutant, engine))
         environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": name, "PYTHONWARNINGS": "ignore"}
-        if court == "kernels":
-            return judged(name, environment)
+        if court in ("kernels", "channels"):
+            return judged(name, environment, JUDGES if court == "kernels" else RECORDED)
         command = [sys.executable, "-m", "tests.agreement.mutants", "--examples", str(EXAMPLES), court]
         try:
             done = subprocess.run(
@@ -349,10 +355,10 @@ def attempt(mutant: Mutant | None, court: str) -> str:
         return done.stdout.strip()
 
 
-def judged(folder: str, environment: dict[str, str]) -> str:
-    """The first test of what the kernels compute that fails in the package of `folder`; empty: none."""
+def judged(folder: str, environment: dict[str, str], judges: tuple[str, ...]) -> str:
+    """The first of these tests that fails in the package of `folder`; empty: none."""
     shutil.copy(ROOT / "pyproject.toml", folder)
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *JUDGES]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *judges]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     if done.returncode not in (0, 1) or bool(done.returncode) != bool(failed):

@@ -134,11 +134,11 @@ class Terminal:
             packet = self.packets.items[0]
             for number in range(packet.flits):
                 free = self.now
-                if number == 0:
+                if number:
+                    yield from wait(self.bell, lambda: self.credits[self.channel] > 0)
+                else:
                     yield from wait(self.bell, lambda: any(self.credits))
                     self.choose()
-                else:
-                    yield from wait(self.bell, lambda: self.credits[self.channel] > 0)
                 self.credits[self.channel] -= 1
                 time = self.book.times[self.node, Unit.INJECT]
                 time.blocked += self.now - free
