@@ -17,7 +17,7 @@ import click
 import numpy as np
 from matplotlib.figure import Figure
 
-from neurosim.curves import Check, Point, Sample, judge, measure_all, read_statistics, tally
+from neurosim.curves import Check, Point, Sample, judge, read_statistics, repeat, tally
 
 HIGHEST = {"hotspot": 0.35, "transpose": 0.3, "uniform": 0.8, "neighbor": 1.0, "tornado": 1.0}
 Runs = dict[Point, list[Sample]]
@@ -43,15 +43,6 @@ def smallest(points: Runs) -> Runs:
         mine = sorted((p for p in points if (p.topology, p.k) == kind and p.buffer <= 4), key=lambda p: p.load)
         chosen |= {point: points[point][:1] for point in mine[:1]}
     return chosen
-
-
-def run(points: Runs, jobs: int) -> Runs:
-    """As many runs of ours at each point."""
-    work = [(point, seed) for point, samples in points.items() for seed in range(len(samples))]
-    ours: Runs = defaultdict(list)
-    for (point, _), sample in zip(work, measure_all(work, jobs), strict=True):
-        ours[point].append(sample)
-    return dict(ours)
 
 
 def rows_of(checks: list[Check]) -> list[str]:
@@ -110,7 +101,7 @@ def main(recorded: Path, only: tuple[str, ...], jobs: int, figure: Path | None, 
     if smoke:
         points = smallest(points)
     start = time.perf_counter()
-    ours = run(points, jobs)
+    ours = repeat(points, jobs)
     number, seconds = sum(len(runs) for runs in ours.values()), time.perf_counter() - start
     click.echo(f"{number} runs at {len(ours)} operating points in {seconds:.0f} s, {jobs} process(es)")
     checks = judge(known, ours)

@@ -19,7 +19,8 @@ from neurosim.engine.load import bernoulli
 from neurosim.engine.traffic import Stamps, Traffic, bare_hardware, run_traffic
 from neurosim.errors import ReplayError
 
-__all__ = ["Check", "Point", "Sample", "judge", "measure", "measure_all", "read_statistics", "tally"]
+__all__ = ["Check", "Point", "Sample", "judge", "measure", "measure_all", "read_statistics",
+           "repeat", "statistics_line", "tally"]  # fmt: skip
 
 COLUMNS = ("router_mode", "topology", "k", "num_vcs", "traffic", "packet_flits", "buffer",
            "offered_flits_per_node_cycle")  # fmt: skip
@@ -80,13 +81,17 @@ def measure(point: Point, seed: int) -> Sample:
     traffic = bernoulli(point.traffic, point.k, point.load, point.flits, warm + window + most, rng)
     hardware = bare_hardware(
         point.k, point.k, point.buffer, two_stage=point.mode == "T", channels=point.channels,
-        torus=point.topology == "torus",
+        rings=point.topology == "torus",
     )  # fmt: skip
+    ties = rng.integers(0, 4, len(traffic.create)) if point.topology == "torus" else None  # as recorded
     for more in (most // 8, most):
         end = warm + window + more
         early = traffic.create < end
-        stamps = run_traffic(hardware, Traffic(*(column[early] for column in vars(traffic).values())))
-        sample = evaluate(traffic.create[early], stamps, warm, window, end, point.k**2)
+        columns = (traffic.create, traffic.source, traffic.target, traffic.flits)
+        create, source, target, flits = (column[early] for column in columns)
+        script = Traffic(create, source, target, flits, None if ties is None else ties[early])
+        stamps = run_traffic(hardware, script)
+        sample = evaluate(create, stamps, warm, window, end, point.k**2)
         if sample.drained:
             break
     return sample
@@ -102,6 +107,27 @@ def evaluate(create: NDArray[np.int64], stamps: Stamps, warm: int, window: int, 
         return Sample(not mine.any(), math.nan, math.nan, accepted)
     p99 = latency[math.ceil(0.99 * len(latency)) - 1]
     return Sample(bool(arrived.sum() == mine.sum()), float(latency.mean()), float(p99), accepted)
+
+
+def repeat(recorded: dict[Point, list[Sample]], processes: int = 1) -> dict[Point, list[Sample]]:
+    """At every point as many runs of ours, with seeds of ours, as there are recorded ones."""
+    jobs = [(point, seed) for point, samples in recorded.items() for seed in range(len(samples))]
+    ours: dict[Point, list[Sample]] = {point: [] for point in recorded}
+    for (point, _), sample in zip(jobs, measure_all(jobs, processes), strict=True):
+        ours[point].append(sample)
+    return ours
+
+
+def statistics_line(path: Path) -> str:
+    """How many recorded operating points of a statistics.csv lie inside the acceptance bands, in words."""
+    recorded = read_statistics(path)
+    checks = judge(recorded, repeat(recorded))
+    good, total = tally(checks)
+    parts = []
+    for quantity in ("average", "p99", "accepted"):
+        mine = [check.inside for check in checks if check.quantity == quantity]
+        parts.append(f"{quantity} {sum(mine)} of {len(mine)}")
+    return f"{good} of {total} operating points inside the acceptance bands ({', '.join(parts)})"
 
 
 def _measure(job: tuple[Point, int]) -> Sample:

@@ -124,7 +124,7 @@ def _replay(case: dict[str, Any], rows: pd.DataFrame, hops: pd.DataFrame, engine
         hardware = bare_hardware(
             p["k"], p["k"], p["vc_buf_size"], link_cycles=p["channel_latency"], routing_cycles=p["routing_delay"],
             credit_cycles=p["credit_delay"], two_stage=case["router_mode"] == "T", channels=p["num_vcs"],
-            torus=p["topology"] == "torus",
+            rings=p["topology"] == "torus",
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise ReplayError(f"case {name}: expected the key {error} among its reference parameters") from error

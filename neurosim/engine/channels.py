@@ -85,7 +85,8 @@ def open_channel(m: Machine, q: int, v: int, o: int, target: int, now: int) -> t
     hw = m.hw[0]
     low, high = 0, hw.channels
     if hw.torus == 1:
-        goal = hw.host_router if target == hw.cores else target // hw.concentration
+        node = target % (hw.cores + 1)  # scripted traffic has more sets than nodes
+        goal = hw.host_router if node == hw.cores else node // hw.concentration
         low, high = channels(q // PORTS, goal, q % PORTS, v, o % PORTS, hw.columns, hw.channels)
     chosen, soon = -1, NEVER
     c = m.turn[index(o)].owned

@@ -28,7 +28,7 @@ from neurosim.image import Hardware, Image, Ints, Kinds, Program, Slices
 from neurosim.kernel import kernel
 from neurosim.learning import Formats
 from neurosim.ops import Op, Phase
-from neurosim.routing import xy
+from neurosim.routing import torus, xy
 
 __all__ = ["Stamps", "Traffic", "bare_hardware", "run_traffic"]
 
@@ -41,6 +41,7 @@ class Traffic:
     source: Ints
     target: Ints
     flits: Ints
+    ties: Ints | None = None  # torus: the way half way round, see routing.torus.output; None: as chips have it
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,14 @@ class Stamps:
 
 def bare_hardware(columns: int, rows: int, buffer_flits: int, *, link_cycles: int = 1, routing_cycles: int = 0,
                   credit_cycles: int = 0, two_stage: bool = False, channels: int = 1,
-                  torus: bool = False) -> Hardware:  # fmt: skip
-    """A mesh or torus of routers with terminals that take one flit a cycle."""
+                  rings: bool = False) -> Hardware:  # fmt: skip
+    """A mesh of routers with terminals that take one flit a cycle; with `rings` a torus."""
     values = dict.fromkeys(Hardware._fields, 1)
     values.update(
         cores=columns * rows, columns=columns, rows=rows, buffer_flits=buffer_flits, axon_fifo=buffer_flits,
         link_cycles=link_cycles, vertical_cycles=link_cycles, routing_cycles=routing_cycles,
         credit_cycles=credit_cycles, two_stage=int(two_stage), host_router=0, tick_period=0, encoder=0, random_bits=0,
-        backward=0, channels=channels, torus=int(torus),
+        backward=0, channels=channels, torus=int(rings),
     )  # fmt: skip
     return Hardware(**values)
 
@@ -79,17 +80,20 @@ def run_traffic(hardware: Hardware, traffic: Traffic, engine: str = "compiled", 
         raise ConfigError(f"engine: expected one of compiled, reference, got '{engine}'")
     if np.max(traffic.create, initial=0) >= 2**31:
         raise ConfigError(f"traffic: create: expected cycles below 2^31, got {np.max(traffic.create)}")
-    image = _bare_image(hardware, int(np.max(traffic.flits, initial=1)))
+    image = _bare_image(hardware, int(np.max(traffic.flits, initial=1)), traffic.ties is not None)
     events = (_compiled if engine == "compiled" else _reference)(image, traffic)
     return _stamps(events, traffic, hardware, arrivals)
 
 
-def _bare_image(hw: Hardware, longest: int) -> Image:
+def _bare_image(hw: Hardware, longest: int, ties: bool) -> Image:
     nodes, none = hw.cores + 1, np.zeros(0, np.int64)
-    ports = np.zeros((nodes, hw.cores), np.uint8)
+    ports = np.zeros(((5 if ties else 1) * nodes, hw.cores), np.uint8)
     for target in range(hw.cores):
         for router in range(hw.cores):
             ports[target, router] = 1 << routing.output(router, target, hw.columns, hw.rows, hw.torus)
+            for way in range(4 if ties else 0):
+                port = torus.output(router, target, hw.columns, hw.rows, way)
+                ports[(way + 1) * nodes + target, router] = 1 << port
     ops = np.zeros((longest, nodes, len(Op)), np.int64)
     ones, zeros = np.ones((longest, nodes), np.int64), np.zeros((longest, nodes), np.int64)
     kinds = Kinds(np.arange(1, longest + 1), np.full(longest, Phase.IO), ones, zeros, ops, ops, 0, 0, 0)
@@ -122,7 +126,7 @@ def _compiled(image: Image, traffic: Traffic) -> Ints:
     packets, hw = len(traffic.create), image.hardware
     rows = int(np.sum(traffic.flits)) * (hw.columns + hw.rows + 4)
     m = build_machine(image, hw.pointers(), 0, (packets, packets), rows)
-    columns = (np.array(c, np.int64) for c in (traffic.create, traffic.source, traffic.target, traffic.flits))
+    columns = (np.array(c, np.int64) for c in (traffic.create, traffic.source, _sets(hw, traffic), traffic.flits))
     if not _send(m, *columns):
         raise SimulationError(
             "the network-on-chip is deadlocked: flits wait for each other and none can move"
@@ -148,6 +152,11 @@ def _reference(image: Image, traffic: Traffic) -> Ints:
     return book.event_table()
 
 
+def _sets(hw: Hardware, traffic: Traffic) -> Ints:
+    """The destination set of each packet: its target, or one for the target and a way."""
+    return traffic.target if traffic.ties is None else traffic.target + (hw.cores + 1) * (traffic.ties + 1)
+
+
 def _nothing(node: int, packet: Packet) -> None:
     return None
 
@@ -157,9 +166,10 @@ def _no_row(node: int, packet: Packet) -> int:
 
 
 def _script(terminal: Terminal, traffic: Traffic, script: list[int]) -> Process:
+    sets = _sets(terminal.image.hardware, traffic)
     for number, k in enumerate(script):
         flits = int(traffic.flits[k])
-        packet = Packet(int(traffic.target[k]), flits - 1, flits, (), terminal.node, number)
+        packet = Packet(int(sets[k]), flits - 1, flits, (), terminal.node, number)
         yield At(terminal.env, int(traffic.create[k]) - terminal.now, DELIVER)
         terminal.packets.put(packet)
 

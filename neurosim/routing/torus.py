@@ -11,22 +11,26 @@ from neurosim.routing.xy import EAST, LOCAL, NORTH, SOUTH, WEST
 __all__ = ["channels", "neighbour", "output"]
 
 
-def _turn(at: int, goal: int, length: int) -> int:
-    """+1 or -1: the shorter way round from `at` to `goal`; at half way round, up from even places and down from odd."""
+def _turn(at: int, goal: int, length: int, down: int) -> int:
+    """+1 or -1: the shorter way round from `at` to `goal`; at half way round, -1 if `down` is 1."""
     up = (goal - at) % length
     if 2 * up == length:
-        return 1 if at % 2 == 0 else -1
+        return 1 - 2 * down
     return 1 if 2 * up < length else -1
 
 
-def output(router: int, target: int, columns: int, rows: int) -> int:
-    """Output port at `router` of a packet for the router `target`; LOCAL if it has arrived."""
+def output(router: int, target: int, columns: int, rows: int, ties: int | None = None) -> int:
+    """Output port at `router` of a packet for the router `target`; LOCAL if it has arrived.
+
+    Half way round, it goes up from even places and down from odd ones; or, given `ties`, down in x if bit 0 is set,
+    down in y if bit 1 is.
+    """
     y, x = divmod(router, columns)
     ty, tx = divmod(target, columns)
     if x != tx:
-        return EAST if _turn(x, tx, columns) > 0 else WEST
+        return EAST if _turn(x, tx, columns, x % 2 if ties is None else ties & 1) > 0 else WEST
     if y != ty:
-        return NORTH if _turn(y, ty, rows) > 0 else SOUTH
+        return NORTH if _turn(y, ty, rows, y % 2 if ties is None else ties >> 1) > 0 else SOUTH
     return LOCAL
 
 

@@ -157,8 +157,8 @@ class ChannelRouter(Router):
         hw, output = self.image.hardware, self.exits[o]
         low, high = 0, self.channels
         if hw.torus:
-            target = int(self.gates[i].lanes[channel].fifo[0][0].packet.target)
-            goal = hw.host_router if target == hw.cores else target // hw.concentration
+            node = self.gates[i].lanes[channel].fifo[0][0].packet.target % (hw.cores + 1)  # scripts have more sets
+            goal = hw.host_router if node == hw.cores else node // hw.concentration
             low, high = torus.channels(self.number, goal, i, channel, o, hw.columns, self.channels)
         order = [(output.channel_turn + k) % self.channels for k in range(self.channels)]
         return [c for c in order if low <= c < high and not output.owned[c] and output.rooms[c] > 0]
