@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neurosim.engine.load import bernoulli
+from neurosim.engine.load import PATTERNS, bernoulli
 from neurosim.engine.traffic import Stamps, Traffic, bare_hardware, run_traffic
 from neurosim.errors import ReplayError
 
-__all__ = ["Check", "Point", "Sample", "judge", "measure", "measure_all", "read_statistics",
+__all__ = ["Check", "Point", "Sample", "evaluate", "judge", "measure", "measure_all", "read_statistics",
            "repeat", "statistics_line", "tally"]  # fmt: skip
 
 COLUMNS = ("router_mode", "topology", "k", "num_vcs", "traffic", "packet_flits", "buffer",
@@ -162,9 +162,15 @@ def read_statistics(path: Path) -> dict[Point, list[Sample]]:
             point = Point(
                 str(mode), str(topology), int(k), int(channels), str(traffic), int(flits), int(buffer), float(load)
             )
+            if point.traffic not in PATTERNS or point.topology not in ("mesh", "torus") or point.mode not in ("A", "T"):
+                wanted = f"traffic {', '.join(PATTERNS)} on a mesh or torus, router A or T"
+                got = f"{point.traffic} on a {point.topology}, router {point.mode}"
+                raise ReplayError(f"{path}: expected {wanted}; got {got}")
             drained, average, p99, accepted = (row[column] for column in MEASURED)
             sample = Sample(bool(drained), float(average), float(p99), float(accepted))
             found.setdefault(point, []).append(sample)
+    except ReplayError:
+        raise
     except ValueError as error:
         raise ReplayError(f"{path}: expected numbers in all columns but router_mode, topology and traffic") from error
     return found

@@ -281,7 +281,10 @@ PHASED_AND_ROUTED = (
 
 
 MUTANTS = (*PHASED_AND_ROUTED, *ONLINE, *KERNELS, *CHANNELS)
-RECORDED = ("tests/silicon/test_noc_golden.py",)
+RECORDED = (
+    "tests/silicon/test_noc_golden.py",
+    "tests/agreement/test_network.py::test_both_engines_agree_on_virtual_channels",
+)
 JUDGES = (  # of kernels
     "tests/test_generator.py", "tests/test_neuron", "tests/silicon/test_ssnn_golden.py",
     "tests/test_learning/test_ssnn_kernels.py", "tests/test_learning/test_ssnn_engine.py",
@@ -323,8 +326,8 @@ def apply(mutant: Mutant, engine: Path) -> str:
 
 
 def court_of(mutant: Mutant) -> str:
-    """Who finds it: the tests of kernels, which both engines share, recorded traffic (virtual channels), or the agreement
-    of the engines, on SSNN-BP alone or on all.
+    """Who finds it: the tests of kernels, which both engines share; recorded traffic and scripts (virtual channels); or
+    the agreement of the engines, on SSNN-BP alone or on all.
     """
     if mutant in CHANNELS:
         return "channels"

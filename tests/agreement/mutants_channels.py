@@ -1,4 +1,6 @@
-"""Mutants of the virtual channels, in both engines: they must fall to recorded traffic on a torus (traces/noc)."""
+"""Mutants of the virtual channels, in both engines. They fall to recorded traffic on a torus (traces/noc), or else to
+scripts on random networks.
+"""
 
 from .mutant import Mutant
 
