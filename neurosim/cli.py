@@ -151,10 +151,11 @@ def run(
                 checkpoint_s=checkpoint_s,
                 progress=progress,
             )
-    except session.Interrupted as stop:
-        click.echo(f"{stop}. To continue: neurosim run --resume {folder}", err=True)
+        summary = results.write(folder, job, end, table)
+    except (session.Interrupted, KeyboardInterrupt) as stop:  # the latter: before the first sample or after the last
+        again = f". To continue: neurosim run --resume {folder}" if folder.is_dir() else ""
+        click.echo(f"{str(stop) or 'stopped'}{again}", err=True)
         ctx.exit(130)
-    summary = results.write(folder, job, end, table)
     show(summary_tables(summary))
     click.echo(f"run directory: {folder}")
 
@@ -325,7 +326,8 @@ def _learners() -> list[str]:
 def replay(ctx: click.Context, paths: tuple[Path, ...], engine: str, statistics: bool) -> None:
     """Replay recorded ground truth and compare: one line a case, then how many are identical.
 
-    PATH: a folder of network traffic (scripted_cases.json), or recorded learning (an npz file, or a folder of them).
+    PATH: what the RTL of ODIN or tinyODIN did (json or json.gz), network traffic (a folder with scripted_cases.json),
+    or recorded learning (npz); a folder means all cases in it.
     """
     from neurosim.curves import statistics_line
     from neurosim.replay import replay_paths
@@ -338,7 +340,7 @@ def replay(ctx: click.Context, paths: tuple[Path, ...], engine: str, statistics:
         total += 1
         same += worst.identical is True
         who = engines[verdicts.index(worst)]
-        word = {True: "identical", False: f"DIFFERENT ({who} engine)", None: "not modelled"}[worst.identical]
+        word = {True: "IDENTICAL", False: f"DIFFERENT ({who} engine)", None: "not modelled"}[worst.identical]
         click.echo(f"{worst.case}: {word}" + (f": {worst.message}" if worst.message else ""))
     for table in (path / "statistics.csv" for path in paths if statistics):
         if table.is_file():

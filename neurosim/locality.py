@@ -1,4 +1,4 @@
-"""What a rule's circuits may know: the local numbers of their contract, and nothing else.
+"""What the circuits of rules and neurons may know: the local numbers of their contract, and nothing else.
 
 Each kernel of a rule gets numbers by position, never arrays. Its parameters must be those of the contract, its body
 may read only those that the rule declares, and no name from outside but constants and other pure kernels: a list or
@@ -14,7 +14,7 @@ from typing import Any
 
 from neurosim.errors import ConfigError
 
-__all__ = ["CONTRACTS", "breaches", "constants_of"]
+__all__ = ["CONTRACTS", "CIRCUITS", "breaches", "circuit_breaches", "constants_of"]
 
 CONTRACTS: dict[str, dict[str, tuple[str, ...]]] = {
     "phased": {
@@ -31,6 +31,17 @@ CONTRACTS: dict[str, dict[str, tuple[str, ...]]] = {
         "on_error": ("error", "arrived", "membrane"),
         "on_update": ("weight", "symbol"),
     },
+    "event": {
+        "on_neuron": ("calcium", "wait", "membrane", "fired", "reference", "theta_membrane", "theta_1", "theta_2",
+                      "theta_3", "leak"),
+        "on_pre": ("weight", "up", "down"),
+        "on_reference": ("weight",),
+    },
+}  # fmt: skip
+# Kernels of neurons: they hold no registers, so they get no `c`.
+CIRCUITS: dict[str, tuple[str, ...]] = {
+    "step": ("membrane", "drive", "keep", "threshold", "leak_shift", "bits"),
+    "update": ("membrane", "drive", "reference", "threshold", "leak", "bits"),
 }
 _NUMBERS = (bool, int, float)
 _PURE = {"abs", "min", "max", "int", "bool", "range", "divmod"}  # builtins that keep nothing
@@ -62,6 +73,24 @@ def breaches(rule: ModuleType) -> list[str]:
         if unknown:
             problems.append(f"READS: {name} is given {', '.join(local)}, not {', '.join(unknown)}")
         problems += [f"{name}: {problem}" for problem in _reaches(body, registers, set(), declared)]
+    return problems
+
+
+def circuit_breaches(neuron: ModuleType) -> list[str]:
+    """The same about the kernels of a neuron, as far as `CIRCUITS` knows them."""
+    problems = list(_changing(neuron))
+    for name, wanted in CIRCUITS.items():
+        if not hasattr(neuron, name):
+            continue
+        body = _body(getattr(neuron, name))
+        if body is None:
+            problems.append(f"{name}: expected a function, compiled or not, got {type(getattr(neuron, name)).__name__}")
+            continue
+        found = body.__code__.co_varnames[: body.__code__.co_argcount]
+        if found != wanted:
+            problems.append(f"{name}: expected the parameters {', '.join(wanted)}, got {', '.join(found)}")
+        else:
+            problems += [f"{name}: {problem}" for problem in _reaches(body, frozenset(), set())]
     return problems
 
 

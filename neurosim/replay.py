@@ -1,9 +1,9 @@
 """Replay of recorded ground truth: what other people's hardware did, packet by packet, against this machine.
 
 Here: scripted network cases (a folder with scripted_cases.json and scripted_packets.csv, specs/router.md
-section 5; with scripted_hops.csv, for some cases, each flit at each router is compared, too). Recorded learning (an
-npz file, or a folder of them) is replayed by vectors.py. A case that asks for a mechanism that is not modelled says so
-and does not count as identical.
+section 5; with scripted_hops.csv, for some cases, each flit at each router is compared, too). Recorded learning (npz
+files) is replayed by vectors.py, what the RTL of a chip did (json files, gzipped or not) by silicon.py. A case that
+asks for a mechanism that is not modelled says so and does not count as identical.
 """
 
 import json
@@ -17,10 +17,12 @@ import pandas as pd
 from neurosim.engine.traffic import Traffic, bare_hardware, run_traffic
 from neurosim.errors import ReplayError
 from neurosim.image import Ints
+from neurosim.silicon import replay_case
 from neurosim.vectors import Verdict, replay_vectors
 
 __all__ = ["Verdict", "replay_paths"]
 
+CASES = "scripted_cases.json"
 _STAMPS = ("inject_head", "inject_tail", "eject_head", "eject_tail", "routers")
 _COLUMNS = (
     "inject_head_cycle",
@@ -38,16 +40,17 @@ _FIXED = {"n": 2, "routing_function": "dim_order", "alloc_iters": 1, "arb_type":
 
 
 def replay_paths(paths: list[Path], engine: str = "compiled") -> Iterator[Verdict]:
-    """Replay every case of every path (a folder, its scripted_cases.json, or an npz file), in order.
+    """Replay every case of every path (a folder, or a file of one), in order.
 
     Raises ReplayError for a path that holds no recorded cases, or damaged ones.
     """
     for path in paths:
-        vectors = sorted(path.glob("*.npz")) if path.is_dir() else [path] if path.suffix == ".npz" else []
-        if vectors:
-            yield from (replay_vectors(file, engine) for file in vectors)
+        files = _files(path)
+        if files:
+            for file in files:
+                yield replay_vectors(file, engine) if file.suffix == ".npz" else replay_case(file, engine)
             continue
-        folder = path.parent if path.name == "scripted_cases.json" else path
+        folder = path.parent if path.name == CASES else path
         cases, packets = _read(folder)
         hops = _read_hops(folder / "scripted_hops.csv")
         for case in cases:
@@ -55,11 +58,20 @@ def replay_paths(paths: list[Path], engine: str = "compiled") -> Iterator[Verdic
             yield _replay(case, packets[packets["case"] == name], hops[hops["case"] == name], engine)
 
 
+def _files(path: Path) -> list[Path]:
+    """The files of a path that hold one case each: npz of learning, json of a chip's RTL. Empty: network traffic."""
+    if not path.is_dir():
+        return [path] if path.name != CASES and path.suffix in (".npz", ".json", ".gz") else []
+    if (path / CASES).is_file():
+        return []
+    return sorted(file for pattern in ("*.npz", "*.json", "*.json.gz") for file in path.glob(pattern))
+
+
 def _read(folder: Path) -> tuple[list[dict[str, Any]], pd.DataFrame]:
-    files = folder / "scripted_cases.json", folder / "scripted_packets.csv"
+    files = folder / CASES, folder / "scripted_packets.csv"
     for file in files:
         if not file.is_file():
-            raise ReplayError(f"{folder}: expected recorded cases, found no {file.name} and no npz file")
+            raise ReplayError(f"{folder}: expected recorded cases, found no {file.name}, npz or json file")
     try:
         cases = json.loads(files[0].read_text())
         packets = pd.read_csv(files[1])

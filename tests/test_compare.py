@@ -285,14 +285,14 @@ def test_cost_tables_price_the_stored_counts(finished: tuple[Comparison, Path]) 
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path) -> None:
     """In processes, on the compiled engine."""
     command = [sys.executable, "-m", "neurosim.cli", "compare", "--chips", "tiny", "--network", "784-16-10"]
-    command += ["--train", "3000", "--test", "50", "--epochs", "20", "--seeds", "0,1", "--workers", "2"]
+    command += ["--train", "3000", "--test", "50", "--epochs", "60", "--seeds", "0,1", "--workers", "2"]
     with subprocess.Popen(
         [*command, "--out", "cut"], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as child:
         while len(list(tmp_path.glob("cut/runs/*/checkpoint.npz"))) < 2:
             time.sleep(0.05)
             assert child.poll() is None, child.stderr and child.stderr.read()
-        time.sleep(1)
+        time.sleep(0.5)
         os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to all processes
         _, errors = child.communicate(timeout=300)  # a loaded machine takes its time
     assert child.returncode == 130, errors

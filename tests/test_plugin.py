@@ -12,14 +12,15 @@ from neurosim.errors import ConfigError
 
 def test_names_are_the_modules_of_a_package() -> None:
     assert plugin.names("neurosim.neuron") == (
-        "accumulate", "accumulate_float32", "bernoulli", "composite", "integrate_fire", "lif", "regular",
+        "accumulate", "accumulate_float32", "bernoulli", "composite", "integrate_fire", "lif", "odin_lif", "regular",
+        "tinyodin_lif",
     )  # fmt: skip
     assert plugin.load("neurosim.neuron", "lif", "neuron") is sys.modules["neurosim.neuron.lif"]
 
 
 @pytest.mark.parametrize("name", ["", "nothing", "__init__", "../kernel", "os.path"])
 def test_an_unknown_name_lists_what_there_is(name: str) -> None:
-    known = "accumulate, accumulate_float32, bernoulli, composite, integrate_fire, lif, regular"
+    known = "accumulate, accumulate_float32, bernoulli, composite, integrate_fire, lif, odin_lif, regular, tinyodin_lif"
     with pytest.raises(ConfigError, match=f"neuron: expected one of {known} or a .py file"):
         plugin.load("neurosim.neuron", name, "neuron")
 

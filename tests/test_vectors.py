@@ -35,7 +35,7 @@ def stored(folder: Path, arrays: Arrays) -> Path:
 def test_both_engines_learn_the_vectors() -> None:
     result = invoke(GOLDEN)
     assert result.exit_code == 0, result.output
-    assert result.stdout == "golden_ssnn_int: identical: 24 samples, 572 weights\n1 of 1 identical\n"
+    assert result.stdout == "golden_ssnn_int: IDENTICAL: 24 samples, 572 weights\n1 of 1 identical\n"
 
 
 def test_a_folder_names_what_is_not_modelled() -> None:
@@ -43,7 +43,7 @@ def test_a_folder_names_what_is_not_modelled() -> None:
     assert result.exit_code == 1, result.output
     first, second, last = result.stdout.splitlines()
     assert first.startswith("golden_desire_float: not modelled: vectors in float32")
-    assert second.startswith("golden_ssnn_int: identical")
+    assert second.startswith("golden_ssnn_int: IDENTICAL")
     assert last == "1 of 2 identical"
 
 

@@ -28,7 +28,7 @@ from neurosim.stimulus import Batch, Raster
 __all__ = ["run", "run_fabric"]
 
 _LOG = logging.getLogger("neurosim")
-_OUTERMOST = {"phased": "run_batch", "online": "run_batch", "stepped": "run_steps"}
+_OUTERMOST = {"phased": "run_batch", "online": "run_batch", "stepped": "run_steps", "sequenced": "run_sequence"}
 
 
 @cache

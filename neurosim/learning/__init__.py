@@ -4,7 +4,8 @@ A rule is a module with
 
 - ``TITLE``, ``SOURCE``: what it is and where it comes from;
 - ``SCHEDULE``: when its circuits work. ``phased`` (desire-BP): forward steps, then errors, then updates from stored
-  spikes. ``online`` (SSNN-BP): forward and error spikes in the same steps, updates in every step;
+  spikes. ``online`` (SSNN-BP): forward and error spikes in the same steps, updates in every step. ``event`` (SDSP): no
+  steps, an update behind every event, on sequenced cores;
 - ``READOUT``: what the host takes for the answer: ``strict`` (the largest spike count, alone) or ``membrane``;
 - ``Settings``: frozen dataclass of hyper-parameters in real units;
 - ``Constants``: named tuple of integers, what the circuits hold in registers; among them ``weight_min`` and
@@ -36,10 +37,12 @@ _REQUIRED = ("TITLE", "SOURCE", "SCHEDULE", "READOUT", "READS", "Settings", "Con
 
 
 # What placement and the engines read of a rule's settings and registers, by schedule.
-_SETTINGS = {"phased": ("steps", "threshold", "leak_shift"), "online": ("steps", "filter_shift")}
+_SETTINGS = {"phased": ("steps", "threshold", "leak_shift"), "online": ("steps", "filter_shift"),
+             "event": ("theta_membrane", "theta_1", "theta_2", "theta_3", "calcium_leak")}  # fmt: skip
 _REGISTERS = {
     "phased": ("weight_min", "weight_max"),
     "online": ("weight_min", "weight_max", "one", "pipeline", "start_drawn", "warm", "thinning"),
+    "event": ("weight_min", "weight_max"),
 }
 
 

@@ -6,25 +6,29 @@ words that it keeps, and kernels of integers:
 - ``("membrane",)``, for phased rules and connectomes:
   ``step(membrane, drive, keep, threshold, leak_shift, bits) -> (membrane, fired)``;
 - ``("membrane", "error", "bias")``, the composite neuron of online rules: ``integrate``, ``spike``, ``contend`` and
-  the table ``noise`` (see composite.py).
+  the table ``noise`` (see composite.py);
+- ``("membrane", "threshold", "leak")``, for sequenced cores, whose neurons are updated by every event, each with a
+  threshold and a leak of its own: ``update(membrane, drive, reference, threshold, leak, bits) -> (membrane, fired)``.
 """
 
 from types import ModuleType
 
 from neurosim import plugin
 from neurosim.errors import ConfigError
+from neurosim.locality import circuit_breaches
 
-__all__ = ["COMPOSITE", "INPUTS", "SPIKING", "load_neuron"]
+__all__ = ["COMPOSITE", "INPUTS", "SEQUENCED", "SPIKING", "load_neuron"]
 
 INPUTS = ("accumulate", "bernoulli", "accumulate_float32", "regular")
 SPIKING, COMPOSITE = ("membrane",), ("membrane", "error", "bias")
-_KERNELS = {SPIKING: ("step",), COMPOSITE: ("integrate", "spike", "contend", "noise")}
+SEQUENCED = ("membrane", "threshold", "leak")
+_KERNELS = {SPIKING: ("step",), COMPOSITE: ("integrate", "spike", "contend", "noise"), SEQUENCED: ("update",)}
 
 
 def load_neuron(name: str) -> ModuleType:
     """The neuron module `name` (shipped, or a path to a .py file).
 
-    Raises ConfigError if it does not exist, is an input neuron, or lacks STATE or a kernel.
+    Raises ConfigError if it does not exist, is an input neuron, lacks STATE or a kernel, or breaks locality.
     """
     if name in INPUTS:
         raise ConfigError(f"neuron: expected a neuron that integrates spikes, got the input neuron '{name}'")
@@ -34,5 +38,8 @@ def load_neuron(name: str) -> ModuleType:
     if missing:
         raise ConfigError(f"neuron: {name} lacks {', '.join(missing)} (see neurosim/neuron/__init__.py)")
     if state not in _KERNELS:
-        raise ConfigError(f"neuron: {name}: expected STATE = {SPIKING} or {COMPOSITE}, got {module.STATE}")
+        raise ConfigError(f"neuron: {name}: expected STATE = {SPIKING}, {COMPOSITE} or {SEQUENCED}, got {module.STATE}")
+    problems = circuit_breaches(module)
+    if problems:
+        raise ConfigError("\n".join(f"neuron: {name}: {problem}" for problem in problems))
     return module

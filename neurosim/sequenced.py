@@ -1,0 +1,389 @@
+"""A sequenced core: one controller runs one operation at a time from a prioritised list of sources (ODIN-like).
+
+Everything that tells two such chips apart is in the YAML file: which words the input port takes and what each starts,
+how long that lasts, what the arbiter prefers, how the event queue and the handshakes behave. How the parts move
+cycle by cycle is said in docs/decisions/0019; the names of the numbers are those of `specs/odin.md` section 10.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from neurosim import yamlio
+from neurosim.complaint import Path
+from neurosim.section import Natural, Positive, Quality, Section, require
+
+__all__ = ["ACTIONS", "DOES", "FIELDS", "GUARDS", "TARGETS", "Arbiter", "Choice", "Geometry", "Input", "Link", "Move",
+           "Operation", "Output", "Queue", "Registers", "Rows", "SequencedChip", "SequencedCore", "Watch", "Words",
+           "load_sequenced"]  # fmt: skip
+
+# Words of a neuron that circuit and rule know, in the order in which the engines keep them.
+FIELDS = ("membrane", "threshold", "leak", "leak_enabled", "disabled", "learns", "theta_membrane", "theta_1", "theta_2",
+          "theta_3", "calcium_leak", "calcium", "calcium_wait")  # fmt: skip
+DOES = ("push", "integrate", "time_reference", "bistability")
+TARGETS = ("none", "one", "all", "row", "memory")
+GUARDS = ("output_busy", "queue_full", "urgent_input", "input", "queue")
+ACTIONS = ("wait", "pop", "serve")
+
+Bits = Annotated[tuple[Natural, Positive], Field(strict=False)]  # lowest bit, number of bits
+Seen = Literal["event", "up", "down", "calcium", "membrane"]
+Cycles = Annotated[tuple[Natural, ...], Field(strict=False, min_length=1)]
+
+
+class Words(Section):
+    """Neuron memory, single port: one word a neuron. `selects`: the bit that must be 1; 0 is another circuit."""
+
+    circuit: str
+    entries: Annotated[int, Field(ge=1, le=65536)]
+    word_bits: Annotated[int, Field(ge=8, le=1024)]
+    signed: bool  # the membrane
+    selects: Natural | None = None
+    fields: dict[Literal["membrane", "threshold", "leak", "leak_enabled", "disabled", "learns", "theta_membrane",
+                         "theta_1", "theta_2", "theta_3", "calcium_leak", "calcium", "calcium_wait"], Bits]  # fmt: skip
+
+    @model_validator(mode="after")
+    def _fields_lie_apart(self) -> Self:
+        taken: dict[int, str] = {} if self.selects is None else {self.selects: "selects"}
+        demands: list[tuple[bool, Path, str]] = []
+        for name, (low, bits) in self.fields.items():
+            here: Path = ("fields", name)
+            others = {taken[bit] for bit in range(low, low + bits) if bit in taken}
+            taken |= dict.fromkeys(range(low, low + bits), name)
+            demands.append((not others, here, f"expected bits of its own, got some of {', '.join(sorted(others))}"))
+            demands.append((bits <= 32, here, f"expected at most 32 bits, got {bits}"))
+        bits, least = self.word_bits, max(taken, default=0) + 1
+        demands.append((least <= bits, ("word_bits",), f"expected at least {least} for its fields, got {bits}"))
+        missing = ", ".join(name for name in ("membrane", "threshold", "leak") if name not in self.fields)
+        demands.append((not missing, ("fields",), f"expected membrane, threshold and leak, got no {missing}"))
+        require(*demands)
+        return self
+
+
+class Rows(Section):
+    """Synapse memory, single port: a row of words for each source, several synapses a word.
+
+    `weight` and `mapped` are bits of a synapse. Without `write_back` its chip is selected in the last cycle, too.
+    """
+
+    rows: Annotated[int, Field(ge=1, le=65536)]
+    word_bits: Annotated[int, Field(ge=1, le=1024)]
+    synapse_bits: Annotated[int, Field(ge=1, le=16)]
+    weight: Bits
+    signed: bool
+    mapped: Annotated[int, Field(ge=0, le=15)] | None = None
+    write_back: bool
+
+    @property
+    def synapses_per_word(self) -> int:
+        """Synapses that one access reads."""
+        return self.word_bits // self.synapse_bits
+
+    @model_validator(mode="after")
+    def _synapses_fill_words(self) -> Self:
+        bits, (low, size) = self.synapse_bits, self.weight
+        inside = self.mapped is None or (self.mapped < bits and not low <= self.mapped < low + size)
+        require(
+            (bits <= self.word_bits, ("synapse_bits",), f"expected at most {self.word_bits}, got {bits}"),
+            (low + size <= bits, ("weight",), f"expected bits below {bits}, got {low} to {low + size - 1}"),
+            (inside, ("mapped",), f"expected a bit below {bits} beside the weight, got {self.mapped}"),
+        )
+        return self
+
+
+class Queue(Section):
+    """Event queue. `neuron`: where the number of a neuron that fired stands in an entry; its other bits are 0."""
+
+    depth: Annotated[int, Field(ge=1, le=65536)]
+    entry_bits: Annotated[int, Field(ge=1, le=62)]
+    neuron: Bits
+    on_full: Literal["drop"]
+
+
+class Input(Section):
+    """Input port, four-phase handshake: REQ passes a synchroniser; ACK is high in `release_state`."""
+
+    word_bits: Annotated[int, Field(ge=1, le=62)]
+    synchroniser_cycles: Positive
+    release_state: str
+
+
+class Output(Section):
+    """Output port, four-phase handshake; ACK passes a synchroniser. Busy, it freezes the loop over targets.
+
+    `controller_event`: with output_source controller, when the number of a popped event goes out: as the watched
+    neuron is written, or the last one.
+    """
+
+    word_bits: Annotated[int, Field(ge=1, le=62)]
+    synchroniser_cycles: Positive
+    controller_event: Literal["watched", "last"]
+
+
+class Watch(Section):
+    """What goes out when the watched neuron or synapse is written: words of (name: lowest bit)."""
+
+    neuron: Annotated[tuple[dict[Seen, Natural], ...], Field(strict=False, max_length=4)]
+    synapse_tag: Natural
+    gap_cycles: Positive  # from the end of a transfer to the next REQ
+
+
+class Move(Section):
+    """Bits of an input word that go to an entry of the queue."""
+
+    take: Bits
+    to: Natural
+
+
+class Operation(Section):
+    """One operation of the controller, and where its operands stand in the word (or entry) that started it.
+
+    push: an entry into the queue, in `cycles` cycles. integrate: a weight (from the word, or of the synapses of
+    `row`) into one neuron or all. time_reference: one neuron or all. bistability: the synapses of a row or all.
+    """
+
+    state: str
+    does: Literal["push", "integrate", "time_reference", "bistability"]
+    targets: Literal["none", "one", "all", "row", "memory"]
+    cycles: Positive | None = None
+    patient: bool = False  # only served under the guard `input`
+    push: Annotated[tuple[Move, ...], Field(strict=False)] = ()
+    row: Bits | None = None
+    neuron: Bits | None = None
+    weight: Bits | None = None
+    inhibitory: Bits | None = None
+    time_reference: Bits | None = None
+    learns: Literal["never", "always", "enabled"] = "never"
+    pop_state: str | None = None  # a state of its own in which the entry is popped once the output is free
+
+    @model_validator(mode="after")
+    def _operands_are_there(self) -> Self:
+        does, targets = self.does, self.targets
+        allowed = {"push": ("none",), "integrate": ("one", "all"), "time_reference": ("one", "all"),
+                   "bistability": ("row", "memory")}[does]  # fmt: skip
+        needs_row = targets == "row" or (does == "integrate" and self.weight is None)
+        require(
+            (targets in allowed, ("targets",), f"expected {' or '.join(allowed)} with does: {does}, got {targets}"),
+            ((does == "push") == (self.cycles is not None), ("cycles",),
+             f"expected {'a number' if does == 'push' else 'none (the targets take the cycles)'} with does: {does}"),
+            ((does == "push") == bool(self.push), ("push",),
+             f"expected {'bits to move' if does == 'push' else 'nothing'} with does: {does}"),
+            ((targets == "one") == (self.neuron is not None), ("neuron",),
+             f"expected {'its bits' if targets == 'one' else 'nothing'} with targets: {targets}"),
+            (needs_row == (self.row is not None), ("row",),
+             f"expected {'its bits' if needs_row else 'nothing'} here"),
+            (self.weight is None or (does == "integrate" and targets == "one"), ("weight",),
+             "expected it with does: integrate and targets: one only"),
+            (self.weight is not None or (self.inhibitory is None and self.time_reference is None), ("weight",),
+             "expected its bits beside those of inhibitory or time_reference"),
+            (self.learns == "never" or (does == "integrate" and self.weight is None), ("learns",),
+             f"expected never where no synapse is read, got {self.learns}"),
+        )  # fmt: skip
+        return self
+
+
+class Choice(Section):
+    """Words whose masked bits match start an operation; the first that matches counts."""
+
+    mask: Natural
+    match: Natural
+    operation: str
+
+    @model_validator(mode="after")
+    def _can_match(self) -> Self:
+        mask, match = self.mask, self.match
+        require((match & ~mask == 0, ("match",), f"expected bits of the mask {mask:#x} only, got {match:#x}"))
+        return self
+
+
+class Arbiter(Section):
+    """One line of the arbiter: the first guard that holds decides what the controller does in this cycle."""
+
+    when: Literal["output_busy", "queue_full", "urgent_input", "input", "queue"]
+    do: Literal["wait", "pop", "serve"]
+
+    @model_validator(mode="after")
+    def _can_be_done(self) -> Self:
+        action = {"queue_full": "pop", "queue": "pop", "urgent_input": "serve", "input": "serve"}.get(self.when, "wait")
+        allowed = dict.fromkeys((action, "wait"))
+        require((self.do in allowed, ("do",), f"expected {' or '.join(allowed)} when {self.when}, got {self.do}"))
+        return self
+
+
+class Registers(Section):
+    """Configuration registers, constant during a run."""
+
+    open_loop: bool  # spikes of neurons do not enter the queue
+    output_source: Literal["neuron", "controller"]
+    last_neuron: Natural
+    propagate_unmapped: bool = False
+    update_unmapped: bool = False
+    learn_on_events: bool = False  # single synapses learn too
+    watch: bool = False
+    watched_neuron: Natural = 0
+    watched_row: Natural = 0
+
+
+class Link(Section):
+    """The far ends of both ports, ideal but for delays in whole cycles, used in turn from transfer to transfer.
+
+    The receiver raises ACK `acknowledge_cycles` after REQ, and drops it `release_cycles` after REQ fell. The sender
+    drops REQ `drop_cycles` after ACK, and raises it again `gap_cycles` after ACK fell at the earliest.
+    """
+
+    acknowledge_cycles: Cycles
+    release_cycles: Cycles
+    drop_cycles: Cycles
+    gap_cycles: Cycles
+
+
+class Learning(Section):
+    """The learning circuit; `circuits` names the rule that it implements, or is empty."""
+
+    circuits: Annotated[tuple[str, ...], Field(strict=False, max_length=1)]
+
+
+class SequencedCore(Section):
+    """One sequenced core."""
+
+    kind: Literal["sequenced"]
+    cycles_per_target: Annotated[int, Field(ge=2, le=1024)]  # read in the first, write in the last
+    neuron: Words
+    synapse: Rows
+    queue: Queue
+    arbiter: Annotated[tuple[Arbiter, ...], Field(strict=False, min_length=1)]
+    input: Input
+    output: Output
+    watch: Watch | None = None
+    operations: dict[str, Operation]
+    words: Annotated[tuple[Choice, ...], Field(strict=False, min_length=1)]
+    entries: Annotated[tuple[Choice, ...], Field(strict=False, min_length=1)]
+    learning: Learning
+    registers: Registers
+
+    @property
+    def words_per_row(self) -> int:
+        """Words of synapse memory that a row of all neurons takes."""
+        return -(-self.neuron.entries // self.synapse.synapses_per_word)
+
+    def memories(self) -> dict[str, "Geometry"]:
+        """Words and width of both memories."""
+        return {
+            "synapse": Geometry(self.synapse.rows * self.words_per_row, self.synapse.word_bits),
+            "neuron": Geometry(self.neuron.entries, self.neuron.word_bits),
+        }
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        names, bits = self.operations, (self.neuron.entries - 1).bit_length()
+        demands: list[tuple[bool, Path, str]] = []
+        for section, table, width in (
+            ("words", self.words, self.input.word_bits), ("entries", self.entries, self.queue.entry_bits),
+        ):  # fmt: skip
+            for index, line in enumerate(table):
+                mask: Path = (section, index, "mask")
+                demands.append((line.mask < 1 << width, mask, f"expected {width} bits, got {line.mask:#x}"))
+                here: Path = (section, index, "operation")
+                if line.operation in names:
+                    demands += _operands(names[line.operation], here, width, section == "entries")
+                else:
+                    demands.append((False, here, f"expected one of {', '.join(names)}, got {line.operation}"))
+            demands.append((table[-1].mask == 0, mask, "expected 0 in the last line, which takes all other words"))
+        for name, operation in names.items():
+            demands += self._reach(operation, ("operations", name))
+        low, width = self.queue.neuron
+        demands += [
+            (low + width <= self.queue.entry_bits and width >= bits, ("queue", "neuron"),
+             f"expected {bits} bits or more within {self.queue.entry_bits}, got {low} to {low + width - 1}"),
+            (self.output.word_bits >= bits, ("output", "word_bits"), f"expected at least {bits} for a neuron's number"),
+            (not self.learning.circuits or self.synapse.write_back, ("learning", "circuits"),
+             "expected none: synapses are not written back"),
+        ]  # fmt: skip
+        require(*demands, *self._registers())
+        return self
+
+    def _registers(self) -> list[tuple[bool, Path, str]]:
+        """What the registers name must exist."""
+        r, neurons, rows = self.registers, self.neuron.entries, self.synapse.rows
+        names = r.watch or (r.output_source == "controller" and self.output.controller_event == "watched")
+        neuron, row = f"expected a neuron below {neurons}", f"expected a row below {rows}"
+        last, watched = r.last_neuron, r.watched_neuron
+        return [
+            (last < neurons, ("registers", "last_neuron"), f"{neuron}, got {last}"),
+            (not names or watched < neurons, ("registers", "watched_neuron"), f"{neuron}, got {watched}"),
+            (not r.watch or r.watched_row < rows, ("registers", "watched_row"), f"{row}, got {r.watched_row}"),
+            (not r.watch or self.watch is not None, ("registers", "watch"), "expected false: no section watch"),
+        ]
+
+    def _reach(self, operation: Operation, here: Path) -> list[tuple[bool, Path, str]]:
+        """Every number that an operand can be must exist, and so must the circuit that an operation uses."""
+        rows, neurons = self.synapse.rows, self.neuron.entries
+        uses = operation.learns != "never" or operation.does == "bistability"
+        _, row = operation.row or (0, 0)
+        _, neuron = operation.neuron or (0, 0)
+        most = "expected no more bits than tell"
+        return [
+            (1 << row <= rows, (*here, "row"), f"{most} {rows} rows apart, got {row}"),
+            (1 << neuron <= neurons, (*here, "neuron"), f"{most} {neurons} neurons apart, got {neuron}"),
+            (bool(self.learning.circuits) or not uses, here, "expected a circuit in learning.circuits, got none"),
+        ]
+
+
+class Geometry(NamedTuple):
+    """Words and width of a memory."""
+
+    words: int
+    word_bits: int
+
+    @property
+    def capacity_bits(self) -> int:
+        """All bits of the memory."""
+        return self.words * self.word_bits
+
+
+def _operands(operation: Operation, here: Path, width: int, queued: bool) -> list[tuple[bool, Path, str]]:
+    """What must hold for an operation that a word of `width` bits starts."""
+    fields = [operation.row, operation.neuron, operation.weight, operation.inhibitory, operation.time_reference]
+    fields += [move.take for move in operation.push]
+    high = max((low + bits for low, bits in (f for f in fields if f)), default=0)
+    return [
+        (high <= width, here, f"expected operands within {width} bits, got up to bit {high - 1}"),
+        (not queued or operation.does in ("integrate", "time_reference"), here,
+         f"expected an entry of the queue to integrate or to be a time reference, got {operation.does}"),
+        (queued or operation.pop_state is None, here, "expected no pop_state for a word of the input port"),
+    ]  # fmt: skip
+
+
+class Sync(Section):
+    """No global step: each event is handled as it comes."""
+
+    mode: Literal["free"]
+
+
+class SequencedChip(Section):
+    """A chip of one sequenced core, one clock, and a handshake link on each side."""
+
+    name: str
+    description: str
+    source: str
+    quality: Quality
+    clock_mhz: Annotated[float, Field(ge=1e-3, le=1e6)]
+    costs: str
+    core: SequencedCore
+    link: Link
+    sync: Sync
+
+    @property
+    def cores(self) -> int:
+        """Number of cores: one."""
+        return 1
+
+
+def load_sequenced(path_or_name: str | os.PathLike[str], overrides: Iterable[str] = ()) -> SequencedChip:
+    """The sequenced chip in a YAML file, or a shipped one by its bare name (`odin`).
+
+    `overrides` are assignments such as `core.queue.depth=4`, applied before validation.
+    Raises ConfigError with every complaint about the file, one a line.
+    """
+    return yamlio.load(yamlio.find(path_or_name), SequencedChip, overrides)
