@@ -88,7 +88,8 @@ class Sync(Section):
 
 
 class Host(Section):
-    """Host link, attached to the unused west port of one router at the west edge."""
+    """Host link, attached to the unused west port of one router at the west edge; on a torus, which has no edge, to one
+    more local port of any router."""
 
     router: Natural
     latency_cycles: Natural
@@ -97,7 +98,7 @@ class Host(Section):
 
 
 class Chip(Section):
-    """One chip: cores at the nodes of a mesh, one clock, one host link, one cost table by name."""
+    """One chip: cores at the nodes of a mesh or torus, one clock, one host link, one cost table by name."""
 
     name: str  # names run directories, too
     description: str
@@ -144,7 +145,8 @@ class Chip(Section):
         slowest = "vertical_latency_cycles" if noc.slowest_link > noc.link.latency_cycles else "latency_cycles"
         home = f"expected at least {quiet} (link.{slowest} + 2 + router.credit_cycles: all credits are home before"
         shortest = min((cycles for _, cycles in self.sync.latency_by_routers), default=quiet)
-        west = f"expected a router at the west edge (one of {_some(range(0, noc.routers, noc.columns))})"
+        places = range(0, noc.routers, noc.columns if noc.topology == "mesh" else 1)
+        home_of_host = "a router at the west edge" if noc.topology == "mesh" else "a router"
         require(
             (
                 re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.name) is not None,
@@ -152,7 +154,11 @@ class Chip(Section):
                 "expected at most 64 letters, digits, dots, hyphens and underscores, the first a letter or digit, "
                 f"got {self.name!r}",
             ),
-            (router < noc.routers and router % noc.columns == 0, ("host", "router"), f"{west}, got {router}"),
+            (
+                router in places,
+                ("host", "router"),
+                f"expected {home_of_host} (one of {_some(places)}), got {router}",
+            ),
             (
                 not noc.multicast or spike_bits <= noc.link.width_bits,
                 ("noc", "link", "width_bits"),

@@ -377,13 +377,16 @@ def _learners(network: str | None) -> list[str]:
     "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH..."
 )
 @click.option("--engine", type=click.Choice((*ENGINES, "both")), default="both", show_default=True)
+@click.option("--statistics", is_flag=True,
+              help="Also run the operating points of a folder's statistics.csv (minutes; compiled engine).")
 @click.pass_context
-def replay(ctx: click.Context, paths: tuple[Path, ...], engine: str) -> None:
+def replay(ctx: click.Context, paths: tuple[Path, ...], engine: str, statistics: bool) -> None:
     """Replay recorded ground truth and compare: one line a case, then how many are identical.
 
     PATH: what the RTL of ODIN or tinyODIN did (json or json.gz), network traffic (a folder with scripted_cases.json),
     or recorded learning (npz); a folder means all cases in it.
     """
+    from neurosim.curves import statistics_line
     from neurosim.replay import replay_paths
 
     engines = ENGINES if engine == "both" else (engine,)
@@ -396,6 +399,9 @@ def replay(ctx: click.Context, paths: tuple[Path, ...], engine: str) -> None:
         who = engines[verdicts.index(worst)]
         word = {True: "IDENTICAL", False: f"DIFFERENT ({who} engine)", None: "not modelled"}[worst.identical]
         click.echo(f"{worst.case}: {word}" + (f": {worst.message}" if worst.message else ""))
+    for table in (path / "statistics.csv" for path in paths if statistics):
+        if table.is_file():
+            click.echo(f"{table}: {statistics_line(table)}")
     click.echo(f"{same} of {total} identical")
     ctx.exit(0 if same == total else 1)
 

@@ -94,7 +94,7 @@ class FabricState:
 
     membrane: Ints  # [neurons]
     charge: NDArray[np.int32]  # [neurons] accumulators: what the next sweep integrates
-    pointers: Ints  # [routers, radix]
+    pointers: Ints  # as Hardware.pointers
     cycle: int
     tick: int  # number of the next step
 

@@ -24,8 +24,10 @@ class Hardware(NamedTuple):
     cores: int
     columns: int  # routers a row
     rows: int
+    torus: int  # 1: rows and columns are rings, and the host has a local port of its own
     concentration: int  # cores a router
-    buffer_flits: int
+    channels: int  # virtual channels of a port
+    buffer_flits: int  # of a virtual channel
     routing_cycles: int
     credit_cycles: int
     link_cycles: int
@@ -67,12 +69,20 @@ class Hardware(NamedTuple):
 
     @property
     def radix(self) -> int:
-        """Ports of a router: four links, then its cores."""
-        return 4 + self.concentration
+        """Ports of a router: four links, then its cores, then (torus) the host."""
+        return 4 + self.concentration + self.torus
 
     def pointers(self) -> "Ints":
-        """Round-robin pointers of all outputs at rest, int64[routers, radix]."""
-        return np.zeros((self.routers, self.radix), np.int64)
+        """Round-robin pointers of all outputs at rest, int64[routers, radix].
+
+        With virtual channels, five of them side by side, int64[routers, 5 * radix]: of an output over inputs, of an
+        input over its channels and over outputs, of an output over its channels, and of the source at an input.
+        """
+        if self.channels == 1:
+            return np.zeros((self.routers, self.radix), np.int64)
+        table = np.zeros((self.routers, 5, self.radix), np.int64)
+        table[:, 3] = self.channels - 1
+        return table.reshape(self.routers, -1)
 
 
 class Slices(NamedTuple):
@@ -279,7 +289,7 @@ class State:
     weights: NDArray[Any]  # int16 or int32, flat: [pre, post] per projection
     bias: Ints  # [neurons but the inputs], online rules only
     random: NDArray[np.uint64]  # [cores, streams]: contents of the random registers
-    pointers: Ints  # [routers, outputs]: round-robin pointers survive the barrier
+    pointers: Ints  # as Hardware.pointers: round-robin pointers survive the barrier
     cycle: int
 
     def copy(self) -> "State":

@@ -1,4 +1,4 @@
-"""The network-on-chip of a chip: mesh, routers, links, and which links are broken."""
+"""The network-on-chip of a chip: mesh or torus, routers, links, and which links are broken."""
 
 from typing import Annotated, Literal, Self
 
@@ -17,8 +17,8 @@ class Router(Section):
 
     arrangement: Literal["single_stage", "two_stage"]
     arbiter: Literal["round_robin"]
-    virtual_channels: Literal[1]
-    buffer_flits: Positive
+    virtual_channels: Annotated[int, Field(ge=1, le=8)]
+    buffer_flits: Positive  # of each virtual channel of an input
     routing_cycles: Annotated[int, Field(ge=0, le=1)]
     credit_cycles: Natural
     traversal_cycles: Literal[1]
@@ -37,8 +37,8 @@ class Link(Section):
 class Noc(Section):
     """The network-on-chip."""
 
-    topology: Literal["mesh"]
-    routing: Literal["xy"]
+    topology: Literal["mesh", "torus"]
+    routing: Literal["xy"]  # on a torus the shorter way round
     columns: Annotated[int, Field(ge=1, le=256)]
     rows: Annotated[int, Field(ge=1, le=256)]
     cores_per_router: Annotated[int, Field(ge=1, le=4)] = 1
@@ -59,10 +59,12 @@ class Noc(Section):
         return max(self.link.latency_cycles, self.link.vertical_latency_cycles or 0)
 
     def adjacent(self, one: int, other: int) -> bool:
-        """Whether two routers are neighbours in the mesh."""
+        """Whether two routers are neighbours."""
         (row, column), (row2, column2) = divmod(one, self.columns), divmod(other, self.columns)
-        inside = max(one, other) < self.routers
-        return inside and abs(row - row2) + abs(column - column2) == 1
+        inside, down, across = max(one, other) < self.routers, abs(row - row2), abs(column - column2)
+        if self.topology == "torus":
+            down, across = min(down, self.rows - down), min(across, self.columns - across)
+        return inside and down + across == 1
 
     @model_validator(mode="after")
     def _links_carry_headers(self) -> Self:
@@ -90,13 +92,42 @@ class Noc(Section):
                 f" got {self.link.interval_cycles}",
             )
         )
+        demands += self._channels()
         for index, (one, other) in enumerate(self.dead_links):
             here: Path = ("dead_links", index)
             got = f"got [{one}, {other}]"
-            neighbours = f"expected two neighbours of the {self.columns} x {self.rows} mesh, {got}"
+            neighbours = f"expected two neighbours of the {self.columns} x {self.rows} {self.topology}, {got}"
             demands.append((self.adjacent(one, other), here, neighbours))
             pair = frozenset((one, other))
             demands.append((pair not in seen, here, f"expected each link once, {got} again"))
             seen.add(pair)
         require(*demands)
         return self
+
+    def _channels(self) -> list[tuple[bool, Path, str]]:
+        """What virtual channels and rings demand."""
+        torus, channels = self.topology == "torus", self.router.virtual_channels
+        several = f"with router.virtual_channels = {channels}"
+        return [
+            (
+                not torus or channels % 2 == 0,
+                ("router", "virtual_channels"),
+                "expected an even number on a torus (packets would wait for each other around a ring: half of the"
+                f" channels are for those that cross its seam), got {channels}",
+            ),
+            (
+                not torus or self.cores_per_router <= 3,
+                ("cores_per_router",),
+                f"expected at most 3 on a torus (the host has a local port of its own), got {self.cores_per_router}",
+            ),
+            (
+                channels == 1 or self.router.arrangement == "single_stage",
+                ("router", "arrangement"),
+                f"expected single_stage {several} (only that is modelled), got {self.router.arrangement}",
+            ),
+            (
+                channels == 1 or not self.multicast,
+                ("multicast",),
+                f"expected false {several} (routers copy flits only with one channel), got true",
+            ),
+        ]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 __all__ = [
     "CAUSES",
     "FLIT_OPS",
+    "HOST_UNITS",
     "LINK_OPS",
     "OPS",
     "PHASES",
@@ -46,7 +47,10 @@ class Unit(IntEnum):
     ROUTER_WEST = 8
     ROUTER_NORTH = 9
     ROUTER_SOUTH = 10
-    ROUTER_LOCAL = 11  # of every core; the others belong to the first core of a router
+    ROUTER_LOCAL = 11  # of every core (on a torus, of the host, too); the others belong to the first core of a router
+
+
+HOST_UNITS = (Unit.HOST, Unit.AXON, Unit.PACKETISER, Unit.INJECT)  # what the host node has of them
 
 
 class Cause(IntEnum):

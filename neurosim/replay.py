@@ -1,8 +1,9 @@
 """Replay of recorded ground truth: what other people's hardware did, packet by packet, against this machine.
 
 Here: scripted network cases (a folder with scripted_cases.json and scripted_packets.csv, specs/router.md
-section 5). Recorded learning (npz files) is replayed by vectors.py, what the RTL of a chip did (json files, gzipped or
-not) by silicon.py. A case that asks for a mechanism that is not modelled says so and does not count as identical.
+section 5; with scripted_hops.csv, for some cases, each flit at each router is compared, too). Recorded learning (npz
+files) is replayed by vectors.py, what the RTL of a chip did (json files, gzipped or not) by silicon.py. A case that
+asks for a mechanism that is not modelled says so and does not count as identical.
 """
 
 import json
@@ -15,6 +16,7 @@ import pandas as pd
 
 from neurosim.engine.traffic import Traffic, bare_hardware, run_traffic
 from neurosim.errors import ReplayError
+from neurosim.image import Ints
 from neurosim.silicon import replay_case
 from neurosim.vectors import Verdict, replay_vectors
 
@@ -29,6 +31,7 @@ _COLUMNS = (
     "eject_tail_cycle",
     "routers_visited",
 )
+_HOP = ("cycle", "router", "input_port", "vc", "packet", "is_head")
 # What every case must ask for, because the router is built that way.
 _FIXED = {"n": 2, "routing_function": "dim_order", "alloc_iters": 1, "arb_type": "round_robin",
           "wait_for_tail_credit": 0, "hold_switch_for_packet": 0, "vc_alloc_delay": 1, "sw_alloc_delay": 1,
@@ -49,8 +52,10 @@ def replay_paths(paths: list[Path], engine: str = "compiled") -> Iterator[Verdic
             continue
         folder = path.parent if path.name == CASES else path
         cases, packets = _read(folder)
+        hops = _read_hops(folder / "scripted_hops.csv")
         for case in cases:
-            yield _replay(case, packets[packets["case"] == case["case"]], engine)
+            name = case["case"]
+            yield _replay(case, packets[packets["case"] == name], hops[hops["case"] == name], engine)
 
 
 def _files(path: Path) -> list[Path]:
@@ -84,13 +89,32 @@ def _read(folder: Path) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     return cases, packets
 
 
+def _read_hops(file: Path) -> pd.DataFrame:
+    """Flits at routers, of the cases that have them; none without a file."""
+    wanted = ["case", *_HOP]
+    if not file.is_file():
+        return pd.DataFrame(columns=wanted)
+    try:
+        table = pd.read_csv(file)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ReplayError(f"{file}: not readable: {error}") from error
+    if not set(wanted) <= set(table.columns) or not all(
+        pd.api.types.is_integer_dtype(kind) for kind in table[list(_HOP)].dtypes
+    ):
+        raise ReplayError(f"{file}: expected columns {', '.join(wanted)}, whole numbers in all but `case`")
+    return table
+
+
 _REQUIRED = {"case", "packets", "router_mode", "reference_parameters"}
 
 
 def _unsupported(case: dict[str, Any]) -> str | None:
     p = case["reference_parameters"]
-    if p["topology"] != "mesh" or p["num_vcs"] != 1:
-        return f"needs a {p['topology']} with {p['num_vcs']} virtual channel(s), which is not modelled yet"
+    channels, torus = p["num_vcs"], p["topology"] == "torus"
+    if p["topology"] not in ("mesh", "torus") or not 1 <= channels <= 8 or (torus and channels % 2):
+        return f"needs a {p['topology']} with {channels} virtual channel(s), which is not modelled"
+    if channels > 1 and case["router_mode"] == "T":
+        return f"needs two stages with {channels} virtual channels, which is not modelled"
     if p["st_final_delay"] != 1:
         return f"needs st_final_delay = {p['st_final_delay']} (an unpipelined stage), which is not modelled"
     if p["routing_delay"] > 1:
@@ -103,7 +127,7 @@ def _unsupported(case: dict[str, Any]) -> str | None:
     return None
 
 
-def _replay(case: dict[str, Any], rows: pd.DataFrame, engine: str) -> Verdict:
+def _replay(case: dict[str, Any], rows: pd.DataFrame, hops: pd.DataFrame, engine: str) -> Verdict:
     name, p = str(case["case"]), case["reference_parameters"]
     try:
         reason = _unsupported(case)
@@ -111,7 +135,8 @@ def _replay(case: dict[str, Any], rows: pd.DataFrame, engine: str) -> Verdict:
             return Verdict(name, None, reason)
         hardware = bare_hardware(
             p["k"], p["k"], p["vc_buf_size"], link_cycles=p["channel_latency"], routing_cycles=p["routing_delay"],
-            credit_cycles=p["credit_delay"], two_stage=case["router_mode"] == "T",
+            credit_cycles=p["credit_delay"], two_stage=case["router_mode"] == "T", channels=p["num_vcs"],
+            rings=p["topology"] == "torus",
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise ReplayError(f"case {name}: expected the key {error} among its reference parameters") from error
@@ -126,10 +151,32 @@ def _replay(case: dict[str, Any], rows: pd.DataFrame, engine: str) -> Verdict:
         raise ReplayError(
             f"case {name}: nodes must lie in 0..{hardware.cores - 1} and cycles must not be negative"
         )
-    stamps = run_traffic(hardware, Traffic(*columns), engine)
+    stamps = run_traffic(hardware, Traffic(*columns), engine, arrivals=len(hops) > 0)
     for packet in range(len(rows)):
         for field, column in zip(_STAMPS, _COLUMNS, strict=True):
             got, expected = int(getattr(stamps, field)[packet]), int(rows[column].iloc[packet])
             if got != expected:
                 return Verdict(name, False, f"packet {packet}, {column}: expected {expected}, got {got}")
+    if len(hops):
+        difference = _first_hop(stamps.arrivals, hops[list(_HOP)].to_numpy(np.int64))
+        if difference:
+            return Verdict(name, False, difference)
+        return Verdict(name, True, f"{len(rows)} packets, {len(hops)} flits at routers")
     return Verdict(name, True, f"{len(rows)} packets")
+
+
+def _first_hop(got: Ints, expected: Ints) -> str:
+    """The first flit at a router that is not as recorded; empty: none. Rows of _HOP, int64[flits, 6]."""
+    expected = expected[np.lexsort(expected.T[::-1])]
+    length = min(len(got), len(expected))
+    differ = np.flatnonzero((got[:length] != expected[:length]).any(axis=1))
+    if not len(differ) and len(got) == len(expected):
+        return ""
+    at = int(differ[0]) if len(differ) else length
+    names = [
+        ", ".join(f"{name} {value}" for name, value in zip(_HOP, table[at].tolist(), strict=True))
+        if at < len(table)
+        else "no more flits"
+        for table in (expected, got)
+    ]
+    return f"flits at routers: expected {names[0]}; got {names[1]}"

@@ -1,8 +1,9 @@
-"""The ways of packets through the mesh: which outputs a destination set takes at every router."""
+"""The ways of packets through the network: which outputs a destination set takes at every router."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim import routing
 from neurosim.chip import Chip
 from neurosim.errors import PlacementError
 from neurosim.routing import xy
@@ -17,6 +18,7 @@ class Ways:
 
     def __init__(self, chip: Chip) -> None:
         self.chip, self.noc = chip, chip.noc
+        self.torus = int(chip.noc.topology == "torus")
         self._dead = {tuple(sorted(link)) for link in chip.noc.dead_links}
 
     def router(self, node: int) -> int:
@@ -25,7 +27,17 @@ class Ways:
 
     def port(self, node: int) -> int:
         """The port of its router that a node is attached to."""
-        return xy.WEST if node == self.chip.cores else xy.LOCAL + node % self.noc.cores_per_router
+        if node == self.chip.cores:
+            return xy.LOCAL + self.noc.cores_per_router if self.torus else xy.WEST
+        return xy.LOCAL + node % self.noc.cores_per_router
+
+    def output(self, router: int, target: int) -> int:
+        """Output port at `router` towards the router `target`; xy.LOCAL if it is there."""
+        return routing.output(router, target, self.noc.columns, self.noc.rows, self.torus)
+
+    def neighbour(self, router: int, port: int) -> int | None:
+        """The router behind a port, or None."""
+        return routing.neighbour(router, port, self.noc.columns, self.noc.rows, self.torus)
 
     def mark(self, masks: Masks, start: int, node: int) -> None:
         """Add the way from node `start` to `node` to one destination set, uint8[routers].
@@ -33,9 +45,9 @@ class Ways:
         Raises PlacementError if it needs a dead link.
         """
         at, target = self.router(start), self.router(node)
-        while (port := xy.output(at, target, self.noc.columns)) != xy.LOCAL:
+        while (port := self.output(at, target)) != xy.LOCAL:
             masks[at] |= 1 << port
-            after = xy.neighbour(at, port, self.noc.columns, self.noc.rows)
+            after = self.neighbour(at, port)
             assert after is not None
             if tuple(sorted((at, after))) in self._dead:
                 raise PlacementError(
@@ -50,7 +62,7 @@ class Ways:
         table = np.full((self.noc.routers, 8), -1, np.int64)
         for router in range(self.noc.routers):
             for port in (xy.EAST, xy.WEST, xy.NORTH, xy.SOUTH):
-                other = xy.neighbour(router, port, self.noc.columns, self.noc.rows)
+                other = self.neighbour(router, port)
                 table[router, port] = -1 if other is None else other
         return table
 
@@ -64,7 +76,7 @@ class Ways:
         """
         masks = np.zeros((self.chip.cores + 1, self.noc.routers), np.uint8)
         towards = [
-            [1 << xy.output(router, target, self.noc.columns) for router in range(self.noc.routers)]
+            [1 << self.output(router, target) for router in range(self.noc.routers)]
             for target in range(self.noc.routers)
         ]
         for node in range(self.chip.cores + 1):

@@ -205,9 +205,9 @@ WRONG = [
         "Stochastic",
         "expected one of nearest, stochastic, got 'Stochastic' (did you",
     ),
-    ("noc.topology", "torus", "expected mesh, got 'torus'"),
+    ("noc.topology", "ring", "expected one of mesh, torus, got 'ring'"),
     ("noc.multicast", "no", "expected true or false, got 'no' (write true or false)"),
-    ("noc.router.virtual_channels", "2", "expected 1, got 2"),
+    ("noc.router.virtual_channels", "9", "expected a whole number from 1 to 8, got 9"),
     (
         "noc.router.arrangement",
         "single-stage",
@@ -285,6 +285,44 @@ def test_dead_links_join_neighbours(tmp_path: Path, links: str, key: str, messag
     text = MESH.replace("  rows: 4\n", f"  rows: 4\n  dead_links: {links}\n")
     line = text.splitlines().index(f"  dead_links: {links}") + 1
     assert refused(tmp_path, text)[0].startswith(f"chip.yaml:{line}: {key}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "message"),
+    [
+        ((), "noc.router.virtual_channels", "expected an even number on a torus"),
+        (("noc.router.virtual_channels=3",), "noc.router.virtual_channels", "expected an even number on a torus"),
+        (("noc.router.virtual_channels=2",), "noc.multicast", "expected false with router.virtual_channels = 2"),
+        (
+            ("noc.router.virtual_channels=2", "noc.router.arrangement=two_stage"),
+            "noc.router.arrangement",
+            "expected single_stage with router.virtual_channels = 2 (only that is modelled), got two_stage",
+        ),
+        (
+            ("noc.router.virtual_channels=2", "noc.cores_per_router=4"),
+            "noc.cores_per_router",
+            "expected at most 3 on a torus (the host has a local port of its own), got 4",
+        ),
+        (("noc.dead_links=[[0, 2]]",), "noc.dead_links.0", "expected two neighbours of the 4 x 4 torus, got [0, 2]"),
+        (
+            ("noc.router.virtual_channels=2", "noc.multicast=false", "host.router=16"),
+            "host.router",
+            "expected a router (one of 0, 1, 2, 3, 4, 5, 6, 7, ... 15), got 16",
+        ),
+    ],
+)
+def test_what_a_torus_refuses(changes: tuple[str, ...], key: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_chip("mesh16", ["noc.topology=torus", *changes])
+    assert f"{key}: {message}" in str(caught.value)
+
+
+def test_a_torus_has_links_around_and_a_host_anywhere() -> None:
+    chip = load_chip("mesh16", [
+        "noc.topology=torus", "noc.router.virtual_channels=2", "noc.multicast=false", "host.router=6",
+        "noc.dead_links=[[0, 3], [1, 13]]",
+    ])  # fmt: skip
+    assert chip.noc.adjacent(0, 12) and not chip.noc.adjacent(0, 15)
 
 
 def test_dead_links_between_neighbours_are_accepted() -> None:

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from neurosim.engine.bench import BLOCK, Bench
 from neurosim.engine.forest import look_ahead
 from neurosim.engine.forward import new_activity
+from neurosim.engine.lanes import save_pointers
 from neurosim.engine.layout import CYCLE, DEADLOCK, OVERRUNS, PORTS, Machine, Placed, build_machine
 from neurosim.engine.run import Run
 from neurosim.engine.tissue import Tissue
 from neurosim.errors import ConfigError, SimulationError
 from neurosim.fabric import Fabric, FabricState
-from neurosim.image import Image, Ints, Kinds, State
+from neurosim.image import Hardware, Image, Ints, Kinds, State
 from neurosim.kernel import COMPILING, CompileError, cache_for, cache_is_warm
-from neurosim.ops import Cause, Op, Phase, Unit
+from neurosim.ops import HOST_UNITS, Cause, Op, Phase, Unit
 from neurosim.stimulus import Batch, Raster
 
 __all__ = ["run", "run_fabric"]
@@ -225,9 +226,9 @@ def _collect(m: Machine, placed: Placed, state: State | FabricState, learn: bool
         raise SimulationError("the network-on-chip is deadlocked: flits wait for each other and none can move")
     hw = placed.hardware
     state.cycle = int(m.clock[CYCLE])
-    state.pointers[:] = m.output.pointer.reshape(-1, PORTS)[:, : hw.radix]
+    save_pointers(hw, state.pointers, m.output, m.turn)
     _count_deliveries(m.counts, m.delivered, placed.kinds, learn)
-    _fill_barrier(m.cycles, m.totals[0], placed.nodes, hw.concentration)
+    _fill_barrier(m.cycles, m.totals[0], placed.nodes, hw)
     return Run(
         samples=len(cycles),
         counts=m.counts,
@@ -262,12 +263,13 @@ def _count_deliveries(counts: Ints, delivered: Ints, kinds: Kinds, learn: bool) 
         counts[phase] += np.einsum("kn,kno->no", delivered[mine], per_packet[mine])
 
 
-def _fill_barrier(cycles: Ints, phase_cycles: Ints, nodes: int, concentration: int) -> None:
+def _fill_barrier(cycles: Ints, phase_cycles: Ints, nodes: int, hw: Hardware) -> None:
     """What a unit did not spend otherwise it waited for the barrier; units that do not exist stay empty."""
     cycles[..., Cause.BARRIER] = phase_cycles[:, None, None] - cycles.sum(axis=-1)
     exists = np.ones((nodes, len(Unit)), bool)
     exists[:-1, Unit.HOST] = False
-    exists[np.arange(nodes) % concentration != 0, Unit.ROUTER_EAST : Unit.ROUTER_LOCAL] = False
+    exists[np.arange(nodes) % hw.concentration != 0, Unit.ROUTER_EAST : Unit.ROUTER_LOCAL] = False
     exists[-1] = False
-    exists[-1, [Unit.HOST, Unit.AXON, Unit.PACKETISER, Unit.INJECT]] = True
+    exists[-1, list(HOST_UNITS)] = True
+    exists[-1, Unit.ROUTER_LOCAL] = hw.torus == 1
     cycles[:, ~exists] = 0

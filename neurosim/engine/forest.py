@@ -195,17 +195,17 @@ _AHEAD: WeakKeyDictionary[Any, Ahead] = WeakKeyDictionary()
 def look_ahead(m: Machine, placed: Image | Fabric) -> Machine:
     """The machine with what is known beforehand of its image or fabric (worked out once for each).
 
-    The two-stage arrangement always goes event by event.
+    The two-stage arrangement and virtual channels always go event by event.
     """
     if placed not in _AHEAD:
         steps = ways_of(placed) if isinstance(placed, Fabric) else steps_of(placed)
-        _AHEAD[placed] = _survey(m, steps, bool(placed.hardware.two_stage))
+        _AHEAD[placed] = _survey(m, steps, placed.hardware.two_stage == 1 or placed.hardware.channels > 1)
     ahead = _AHEAD[placed]
     m.lone[:] = ahead.lone
     return m._replace(live=ahead.live, live_in=ahead.live_in, live_out=ahead.live_out)
 
 
-def _survey(m: Machine, steps: list[tuple[list[int], Ints, Ints]], two_stage: bool) -> Ahead:
+def _survey(m: Machine, steps: list[tuple[list[int], Ints, Ints]], meeting: bool) -> Ahead:
     inputs, nodes = len(m.input), len(m.node)
     used, live, lone = np.zeros(2 * inputs, bool), np.zeros(nodes, bool), np.zeros_like(m.lone)
     live[-1] = True
@@ -218,6 +218,6 @@ def _survey(m: Machine, steps: list[tuple[list[int], Ints, Ints]], two_stage: bo
         used |= user != NOBODY
         live[sources] = True
         for kind in kinds:
-            lone[kind, sources] = 0 if two_stage else 1 - meets[sources]
+            lone[kind, sources] = 0 if meeting else 1 - meets[sources]
     live[-1 - after[used[inputs:] & (after < 0)]] = True
     return Ahead(lone, *(np.flatnonzero(mask) for mask in (live, used[:inputs], used[inputs:])))

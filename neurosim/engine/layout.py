@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.engine.lanes import LANE, TURN, load_pointers
 from neurosim.image import Hardware, Ints, Kinds, Program, Slices
 from neurosim.ops import Cause, Op, Phase, Unit
-from neurosim.routing import xy
+from neurosim.routing import neighbour, xy
 
 __all__ = ["BY_KIND", "BY_NODE", "CYCLE", "DEADLOCK", "EMISSIONS", "LAST", "NOWHERE", "OVERRUNS", "PACKETS", "PORTS",
            "WHEEL", "WHEEL_BITS", "Machine", "Placed", "build_machine"]  # fmt: skip
@@ -155,6 +156,11 @@ class Machine(NamedTuple):
     input: Any  # record [PORTS * routers]
     output: Any  # record [PORTS * routers]
     slot: Any  # record [PORTS * routers * places]: FIFO entries
+    lane: Any  # record [PORTS * routers * channels]: virtual channels (lanes.py; none if a port has one)
+    turn: Any  # record [PORTS * routers]: their pointers
+    home: Ints  # [nodes, channels, places] cycles in which the credits of a terminal are home, as ring
+    bid: Ints  # [PORTS, 3] of the router that is looked at (channels.py)
+    due: NDArray[np.uint64]  # [2, WHEEL, words]: routers and nodes to be looked at, in places of the wheels
     node: Any  # record [nodes]
     ring: Ints  # [nodes, ...] axon credits, row starts, spike takes, packet tails: by number modulo depth
     packet: Any  # record [packets of a step]
@@ -212,7 +218,7 @@ def _wire(hw: Hardware, inputs: Any, outputs: Any, nodes: Any) -> None:
     opposite = {xy.EAST: xy.WEST, xy.WEST: xy.EAST, xy.NORTH: xy.SOUTH, xy.SOUTH: xy.NORTH}
     for r in range(hw.routers):
         for out, into in opposite.items():
-            other = xy.neighbour(r, out, hw.columns, hw.rows)
+            other = neighbour(r, out, hw.columns, hw.rows, hw.torus)
             if other is not None:
                 here, there = PORTS * r + out, PORTS * other + into
                 after[here], feeder[there] = there, here
@@ -221,13 +227,16 @@ def _wire(hw: Hardware, inputs: Any, outputs: Any, nodes: Any) -> None:
                 interval[here] = hw.link_interval
     core = np.arange(hw.cores)
     attach = PORTS * (core // hw.concentration) + xy.LOCAL + core % hw.concentration
-    attach = np.append(attach, PORTS * hw.host_router + xy.WEST)
+    host_port = xy.LOCAL + hw.concentration if hw.torus else xy.WEST
+    attach = np.append(attach, PORTS * hw.host_router + host_port)
     after[attach] = feeder[attach] = -1 - np.arange(len(attach))
     outputs.after, inputs.feeder, nodes.attach = after, feeder, attach
     outputs.wire, outputs.back, outputs.interval, outputs.book = wire, back, interval, book
     inputs.unit = Unit.ROUTER_EAST + np.minimum(port, xy.LOCAL)
     inputs.book = book
     inputs.book[attach[:-1]] = core
+    if hw.torus:
+        inputs.book[attach[-1]] = hw.cores
 
 
 def build_machine(
@@ -241,9 +250,9 @@ def build_machine(
     depths = (hw.axon_fifo, hw.synapse_queue, hw.spike_queue, hw.packet_queue, hw.buffer_flits)
     places = [1 << (depth - 1).bit_length() for depth in depths]
     starts = np.concatenate([[0], np.cumsum(places)])
-    record = _records((*hw._fields, "radix", *_RINGS), 1)
-    values = (*hw, hw.radix, *(int(start) for start in starts[:4]), *(n - 1 for n in places))
-    for name, value in zip((*hw._fields, "radix", *_RINGS), values, strict=True):
+    record = _records((*hw._fields, "routers", "radix", *_RINGS), 1)
+    values = (*hw, hw.routers, hw.radix, *(int(start) for start in starts[:4]), *(n - 1 for n in places))
+    for name, value in zip((*hw._fields, "routers", "radix", *_RINGS), values, strict=True):
         record[name] = value
     inputs, outputs, node = (
         _records(_INPUT, PORTS * hw.routers, whole=True),
@@ -252,7 +261,9 @@ def build_machine(
     )
     _wire(hw, inputs, outputs, node)
     inputs.held = outputs.owner = -1
-    outputs.pointer = np.pad(pointers, ((0, 0), (0, PORTS - hw.radix))).ravel()
+    lanes = PORTS * hw.routers * hw.channels if hw.channels > 1 else 0
+    turns = _records(TURN, PORTS * hw.routers if lanes else 0)
+    load_pointers(hw, pointers, outputs, turns)
     table = image.slices
     slices = _records(_SLICE, len(table.core))
     columns = (table.core, table.population, table.first, table.size, table.set_ptr[:-1], table.set_ptr[1:],
@@ -274,7 +285,12 @@ def build_machine(
         hw=record,
         input=inputs,
         output=outputs,
-        slot=_records(_SLOT, PORTS * hw.routers * places[4]),
+        slot=_records(_SLOT, PORTS * hw.routers * hw.channels * places[4]),
+        lane=_records(LANE, lanes),
+        turn=turns,
+        home=_zeros(nodes if lanes else 0, hw.channels, places[0]),
+        bid=_zeros(PORTS, 3),
+        due=np.zeros((2, WHEEL, -(-(hw.routers + nodes) // 64) if lanes else 0), np.uint64),
         node=node,
         ring=_zeros(nodes, int(starts[4])),
         packet=_records(_PACKET, room[1] + 1),

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from neurosim.engine.channels import run_channels
 from neurosim.engine.contract import step_cycles
 from neurosim.engine.flits import run_flits
 from neurosim.engine.forest import run_alone
 from neurosim.engine.forward import BERNOULLI, REGULAR, Activity
 from neurosim.engine.layout import BY_KIND, CYCLE, DEADLOCK, EMISSIONS, LAST, OVERRUNS, PACKETS, PORTS, Machine
-from neurosim.engine.network import slot_of
 from neurosim.image import Ints
 from neurosim.kernel import inlined, inner
 from neurosim.ops import Cause, Op, Phase, Unit
@@ -129,8 +129,10 @@ def close_step(m: Machine, phase: int) -> None:
                 run_alone(m, n)
             else:
                 meeting += 1
-    if meeting > 0 and not run_flits(m):
-        m.clock[DEADLOCK] = 1
+    if meeting > 0:
+        arrived = run_flits(m) if hw.channels == 1 else run_channels(m)
+        if not arrived:
+            m.clock[DEADLOCK] = 1
     over = m.clock[LAST]
     for n in m.live:
         over = max(over, book_source(m, phase, n))
@@ -181,10 +183,8 @@ def book_routers(m: Machine, phase: int) -> None:
     for q in m.live_in:
         port = m.input[q]
         if port.busy > 0:
-            last = m.slot[slot_of(m, q, port.popped - 1)].pop_cycle + 1
-            charge(
-                m, phase, np.int64(port.book), np.int64(port.unit), np.int64(port.busy), ZERO, port.blocked, last
-            )
+            charge(m, phase, np.int64(port.book), np.int64(port.unit), np.int64(port.busy), ZERO, port.blocked,
+                   port.front_from)  # fmt: skip
             m.counts[phase, port.book, Op.BUFFER_WRITE.value] += port.pushed
             m.counts[phase, port.book, Op.BUFFER_READ.value] += port.busy
     for q in m.live_out:

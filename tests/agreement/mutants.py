@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .mutant import Mutant
+from .mutants_channels import CHANNELS
 from .mutants_online import KERNELS, ONLINE
 from .mutants_sequenced import CHIPS, SEQUENCED, first_difference
 
@@ -36,8 +37,8 @@ PHASED_AND_ROUTED = (
     Mutant("freed slot seen at once", "a freed slot is visible in the next cycle", CLOCK,
            "later(self.bell.env, 1, DELIVER", "later(self.bell.env, 0, DELIVER"),
     Mutant("axon slot freed at the end", "a slot is freed when its service starts", TERMINAL,
-           "self.router.add_credit(self.port, 2 + hw.credit_cycles)",
-           "self.router.add_credit(self.port, 2 + hw.credit_cycles + cycles)"),
+           "self.router.add_credit(self.port, 2 + hw.credit_cycles, channel)",
+           "self.router.add_credit(self.port, 2 + hw.credit_cycles + cycles, channel)"),
     Mutant("synapse slot freed at the end", "a slot is freed when its service starts", TERMINAL,
            "packet = self.rows.take()", "packet = self.rows.items[0]",
            (("self.add_row(self.node, packet)", "self.add_row(self.node, self.rows.take())"),)),
@@ -46,7 +47,7 @@ PHASED_AND_ROUTED = (
     Mutant("packet slot freed by the head", "a packet frees its slot when its tail is sent", TERMINAL,
            "if number == packet.flits - 1:", "if number == 0:"),
     Mutant("axon FIFO as deep as a router's", "axon.fifo_flits credits of the local output", CHIP,
-           "Output(self.hw.axon_fifo, send)", "Output(self.hw.buffer_flits, send)"),
+           "router.attach(port, self.hw.axon_fifo,", "router.attach(port, self.hw.buffer_flits,"),
     Mutant("synapse queue one deeper", "synapse.queue_packets", TERMINAL,
            "Buffer(self.bell, hw.synapse_queue)", "Buffer(self.bell, hw.synapse_queue + 1)"),
     Mutant("spike queue one deeper", "soma.queue_spikes", TERMINAL,
@@ -54,7 +55,7 @@ PHASED_AND_ROUTED = (
     Mutant("injection queue one deeper", "packetiser.queue_packets", TERMINAL,
            "Buffer(self.bell, hw.packet_queue)", "Buffer(self.bell, hw.packet_queue + 1)"),
     Mutant("one credit too many", "buffer_flits counts flits on the wire too", TERMINAL,
-           "self.credits = hw.buffer_flits", "self.credits = hw.buffer_flits + 1"),
+           "[hw.buffer_flits] * hw.channels", "[hw.buffer_flits + 1] * hw.channels"),
     Mutant("silent neurons wait for a slot too", "only an item that emits needs a spike slot", TERMINAL,
            "if item.packets:\n                yield from wait(self.bell, lambda: self.spikes.slots > 0)",
            "yield from wait(self.bell, lambda: self.spikes.slots > 0)\n            if item.packets:"),
@@ -75,7 +76,7 @@ PHASED_AND_ROUTED = (
     Mutant("link credit a cycle early", "credit due at L + 1 + credit_cycles", ROUTER,
            "wire + 1 + hw.credit_cycles", "wire + hw.credit_cycles"),
     Mutant("local credit without its delay", "credit of a local output after 2 + credit_cycles", TERMINAL,
-           "2 + hw.credit_cycles)", "2)"),
+           "2 + hw.credit_cycles, channel)", "2, channel)"),
     Mutant("source credit a cycle early", "credit of a source after 2 cycles", TERMINAL,
            "later(self.env, 2, DELIVER, give)", "later(self.env, 1, DELIVER, give)"),
     Mutant("credit_cycles for sources too", "credit of a source after 2 cycles", TERMINAL,
@@ -280,7 +281,7 @@ PHASED_AND_ROUTED = (
 )  # fmt: skip
 
 
-MUTANTS = (*PHASED_AND_ROUTED, *ONLINE, *KERNELS, *SEQUENCED, *CHIPS)
+MUTANTS = (*PHASED_AND_ROUTED, *ONLINE, *KERNELS, *SEQUENCED, *CHIPS, *CHANNELS)
 JUDGES = {  # of what both engines share
     "kernels": (
         "tests/test_generator.py", "tests/test_neuron", "tests/silicon/test_ssnn_golden.py",
@@ -289,6 +290,10 @@ JUDGES = {  # of what both engines share
     "chips": (
         "tests/silicon/test_odin.py", "tests/test_engine/test_sequenced.py", "tests/test_learning/test_sdsp.py",
         "tests/test_neuron/test_tinyodin_lif.py",
+    ),
+    "channels": (
+        "tests/silicon/test_noc_golden.py",
+        "tests/agreement/test_network.py::test_both_engines_agree_on_virtual_channels",
     ),
 }  # fmt: skip
 
@@ -329,7 +334,8 @@ def apply(mutant: Mutant, engine: Path) -> str:
 
 def court_of(mutant: Mutant) -> str:
     """Who finds it: tests of what both engines share, or their agreement, on one kind of machine or on all others."""
-    courts = {"kernels": KERNELS, "chips": CHIPS, "online": ONLINE, "sequenced": SEQUENCED}
+    courts = {"kernels": KERNELS, "chips": CHIPS, "online": ONLINE, "sequenced": SEQUENCED,
+              "channels": CHANNELS}  # fmt: skip
     return next((court for court, mutants in courts.items() if mutant in mutants), "all")
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from neurosim.chip import Chip, load_chip
 from neurosim.core import BACKWARD
 from neurosim.errors import ConfigError, PlacementError
-from neurosim.image import Image, State
+from neurosim.image import Hardware, Image, Ints, State
 from neurosim.learning import load_rule
 from neurosim.network import mlp
 from neurosim.place import place
@@ -26,7 +26,7 @@ from neurosim.stimulus import Batch
 __all__ = ["TRAFFIC", "Case", "cases", "chip_of", "draw_case", "examples", "far", "fitting", "lessons", "machines",
            "small"]  # fmt: skip
 
-TRAFFIC = ("unicast", "multicast", "wormhole", "two_stage")
+TRAFFIC = ("unicast", "multicast", "wormhole", "two_stage", "channels", "torus")
 BASE = load_chip("tiny").model_dump()
 MORE = int(os.environ.get("NEUROSIM_EXAMPLES", "1"))  # times as many examples, and fresh ones
 MESHES = ((3, 1), (2, 2), (1, 4), (5, 1), (3, 2), (2, 4), (3, 3), (4, 4), (2, 1), (1, 1))  # (columns, rows)
@@ -73,7 +73,7 @@ class Case:
         if online:
             state.bias[:] = np.rint(rng.normal(0.0, 0.3, state.bias.shape) * image.constants.charge)
             np.clip(state.bias, *image.weight_limits, out=state.bias)
-        state.pointers[:] = rng.integers(0, image.hardware.radix, state.pointers.shape)
+        stir(image.hardware, state.pointers, rng)
         batches, first = [], 0
         for samples, learn in self.batches:
             values = _values(self.values, (samples, self.sizes[0]), rng)
@@ -82,6 +82,14 @@ class Case:
             batches.append(Batch(values, labels, first, rates, learn))
             first += samples
         return image, state, batches
+
+
+def stir(hw: Hardware, pointers: Ints, rng: np.random.Generator) -> None:
+    """Round-robin pointers as if the network had been in use."""
+    turns = pointers.reshape(hw.routers, -1, hw.radix)
+    turns[:] = rng.integers(0, hw.radix, pointers.shape).reshape(turns.shape)
+    if hw.channels > 1:  # of inputs and outputs over channels, and of sources
+        turns[:, (1, 3, 4)] %= hw.channels
 
 
 def chip_of(changes: Iterable[tuple[str, Any]]) -> Chip:
@@ -232,14 +240,21 @@ def _sizes(shape: str) -> st.SearchStrategy[tuple[int, ...]]:
 def _noc(draw: st.DrawFn, traffic: str, columns: int, rows: int, each: int) -> dict[str, Any]:
     """Mesh, routers, links, and formats of a spike packet: the axon number takes 6 bits."""
     header = max(5, (columns * rows * each).bit_length())
-    widths = {"wormhole": st.integers(header, 10), "two_stage": st.integers(header, 24)}
+    narrow = st.one_of(st.integers(header, 10), st.integers(header, 24))
+    widths = {"wormhole": st.integers(header, 10), "two_stage": st.integers(header, 24), "channels": narrow,
+              "torus": narrow}  # fmt: skip
+    torus = traffic == "torus"
+    channels = draw(st.sampled_from((2, 4, 6) if torus else (2, 3, 4))) if traffic in ("channels", "torus") else 1
+    each = min(each, 3) if torus else each
     two_stage = traffic == "two_stage" or (traffic == "wormhole" and draw(st.booleans()))
     return {
+        "noc.topology": "torus" if torus else "mesh",
         "noc.columns": columns,
         "noc.rows": rows,
         "noc.header_bits": header,
         "noc.multicast": traffic == "multicast",
         "noc.router.arrangement": "two_stage" if two_stage else "single_stage",
+        "noc.router.virtual_channels": channels,
         "noc.router.buffer_flits": draw(small(8)),
         "noc.router.routing_cycles": draw(st.integers(0, 1)),
         "noc.router.credit_cycles": draw(st.integers(0, 2)),
@@ -248,7 +263,7 @@ def _noc(draw: st.DrawFn, traffic: str, columns: int, rows: int, each: int) -> d
         "noc.link.interval_cycles": draw(small(3)),
         "noc.cores_per_router": each,
         "noc.link.width_bits": draw(widths.get(traffic, st.integers(header + 6, 40))),
-        "host.router": columns * draw(st.integers(0, rows - 1)),
+        "host.router": draw(st.integers(0, columns * rows - 1)) if torus else columns * draw(st.integers(0, rows - 1)),
         "host.latency_cycles": draw(small(12, 0)),
         "host.cycles_per_flit": draw(small(3)),
         "host.values_per_packet": draw(small(9)),

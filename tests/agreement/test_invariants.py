@@ -55,18 +55,33 @@ def events(run: Run, name: str) -> Ints:
 
 
 def way(image: Image | Fabric, origin: int, target: int) -> Iterator[tuple[int, int]]:
-    """(router, output) from node to node, x first; node `cores` is the host, west of its router."""
+    """(router, output) from node to node, x first; node `cores` is the host, west of its router, or (torus) at a local
+    port behind those of the cores. Half way round a ring it goes up from even places and down from odd ones.
+    """
     hw = image.hardware
     at = hw.host_router if origin == hw.cores else origin // hw.concentration
     end = hw.host_router if target == hw.cores else target // hw.concentration
     x, y, to_x, to_y = at % hw.columns, at // hw.columns, end % hw.columns, end // hw.columns
+    step = step_of(x, to_x, hw.columns, hw.torus)
     while x != to_x:
-        yield y * hw.columns + x, EAST if to_x > x else WEST
-        x += 1 if to_x > x else -1
+        yield y * hw.columns + x, EAST if step > 0 else WEST
+        x = (x + step) % hw.columns
+    step = step_of(y, to_y, hw.rows, hw.torus)
     while y != to_y:
-        yield y * hw.columns + x, NORTH if to_y > y else SOUTH
-        y += 1 if to_y > y else -1
-    yield end, WEST if target == hw.cores else LOCAL + target % hw.concentration
+        yield y * hw.columns + x, NORTH if step > 0 else SOUTH
+        y = (y + step) % hw.rows
+    host = LOCAL + hw.concentration if hw.torus else WEST
+    yield end, host if target == hw.cores else LOCAL + target % hw.concentration
+
+
+def step_of(at: int, goal: int, length: int, torus: int) -> int:
+    """The direction in which a packet leaves."""
+    up, down = abs(goal - at), length - abs(goal - at)
+    if goal < at:
+        up, down = down, up
+    if not torus:
+        return 1 if goal > at else -1
+    return 1 if up < down or (up == down and at % 2 == 0) else -1
 
 
 def packets(case: Case, image: Image, run: Run) -> Iterator[tuple[int, int, list[int]]]:
@@ -125,13 +140,14 @@ def test_every_cycle_of_every_unit_has_a_cause(rule: str, traffic: str, data: st
     exists[:, Unit.HOST] = exists[-1] = False
     exists[np.arange(image.nodes) % image.hardware.concentration != 0, Unit.ROUTER_EAST : Unit.ROUTER_LOCAL] = False
     exists[-1, list(HOST_UNITS)] = True
+    exists[-1, Unit.ROUTER_LOCAL] = image.hardware.torus == 1
     for run in runs:
         assert (run.cycles >= 0).all()
         expected = run.phase_cycles[:, None, None] * exists
         assert (run.cycles.sum(axis=-1) == expected).all()
         assert run.sample_cycles.sum() == run.phase_cycles.sum()
-        ports = run.cycles[:, :-1, Unit.ROUTER_EAST :, Cause.BUSY].sum(axis=-1)
-        assert (ports == run.counts[:, :-1, Op.BUFFER_READ]).all()
+        ports = run.cycles[:, :, Unit.ROUTER_EAST :, Cause.BUSY].sum(axis=-1)
+        assert (ports == run.counts[:, :, Op.BUFFER_READ]).all()
     assert state.cycle == sum(int(run.phase_cycles.sum()) for run in runs)
     period = image.hardware.tick_period
     if period:
@@ -169,7 +185,7 @@ def test_packets_arrive_and_hops_are_distances(traffic: str, data: st.DataObject
         total = run.counts.sum(axis=(0, 1))
         each = image.hardware.concentration
         terminals = [(core // each, LOCAL + core % each) for core in range(image.hardware.cores)]
-        terminals.append((image.hardware.host_router, WEST))
+        terminals.append((image.hardware.host_router, LOCAL + each if image.hardware.torus else WEST))
         between = links.sum() - sum(links[place] for place in terminals)
         assert total[Op.LINK_FLIT] + total[Op.VERTICAL_FLIT] == between
         assert total[Op.ARBITRATE] == total[Op.CROSSBAR] == links.sum()

@@ -14,8 +14,8 @@ from neurosim.engine.contract import step_cycles
 from neurosim.engine.layout import Placed
 from neurosim.engine.reference.book import Book
 from neurosim.engine.reference.cells import Cells
-from neurosim.engine.reference.packet import Flit, Packet
-from neurosim.engine.reference.router import Output, Router, connect
+from neurosim.engine.reference.channels import SOURCE, build_routers
+from neurosim.engine.reference.packet import Packet
 from neurosim.engine.reference.terminal import Item, Sweep, Terminal
 from neurosim.engine.reference.work import Work
 from neurosim.engine.run import Run
@@ -36,14 +36,20 @@ class Chip:
         self.env = simpy.Environment(initial_time=state.cycle)
         self.image, self.hw, self.cells, self.book = image, image.hardware, cells, book
         self.work = Work(self.env)
-        self.routers = [Router(self.env, n, image, self.book, self.work) for n in range(self.hw.routers)]
-        connect(self.routers, image)
+        self.routers = build_routers(self.env, image, self.book, self.work)
         each = self.hw.concentration
         self.terminals = [self._attach(n, n // each, xy.LOCAL + n % each) for n in range(self.hw.cores)]
-        self.terminals.append(self._attach(self.hw.cores, self.hw.host_router, xy.WEST))
+        host_port = xy.LOCAL + each if self.hw.torus else xy.WEST
+        self.terminals.append(self._attach(self.hw.cores, self.hw.host_router, host_port))
         for router, pointers in zip(self.routers, state.pointers, strict=True):
-            for port, output in router.outputs.items():
-                output.pointer = int(pointers[port])
+            router.load(pointers)
+        if self.hw.channels > 1:
+            for terminal in self.terminals:
+                terminal.turn = int(state.pointers[self._turn(terminal)])
+
+    def _turn(self, terminal: Terminal) -> tuple[int, int]:
+        """Where the state keeps the channel with which a terminal begins."""
+        return terminal.router.number, SOURCE * self.hw.radix + terminal.port
 
     def _attach(self, node: int, at: int, port: int) -> Terminal:
         router, cells = self.routers[at], self.cells
@@ -52,11 +58,8 @@ class Chip:
             cells.row_cycles,
         )  # fmt: skip
 
-        def send(flit: Flit, delay: int) -> None:
-            terminal.receive(flit, delay)
-
-        router.outputs[port] = Output(self.hw.axon_fifo, send)
-        router.inputs[port].credit = terminal.add_credit
+        router.attach(port, self.hw.axon_fifo, terminal.receive)
+        router.listen(port, terminal.add_credit)
         return terminal
 
     def step(self, phase: Phase, sweeps: dict[int, Sweep]) -> None:
@@ -81,8 +84,10 @@ class Chip:
     def pointers(self, state: State | FabricState) -> None:
         """Round-robin pointers go back into the state."""
         for router, pointers in zip(self.routers, state.pointers, strict=True):
-            for port, output in router.outputs.items():
-                pointers[port] = output.pointer
+            router.save(pointers)
+        if self.hw.channels > 1:
+            for terminal in self.terminals:
+                state.pointers[self._turn(terminal)] = terminal.turn
 
 
 class Pupil(Chip):

@@ -6,7 +6,7 @@ import numpy as np
 
 from neurosim.engine.layout import Placed
 from neurosim.image import Ints
-from neurosim.ops import Cause, Op, Phase, Unit
+from neurosim.ops import HOST_UNITS, Cause, Op, Phase, Unit
 
 __all__ = ["Book", "UnitTime"]
 
@@ -46,7 +46,8 @@ class Book:
         self.phase_cycles: Ints = np.zeros(phases, np.int64)
         self.steps: Ints = np.zeros(phases, np.int64)
         self.spikes: Ints = np.zeros(len(self.image.sizes), np.int64)
-        self.links: Ints = self.image.hardware.pointers()
+        hw = self.image.hardware
+        self.links: Ints = np.zeros((hw.routers, hw.radix), np.int64)
         for node in range(nodes):
             for unit in Unit:
                 if self._exists(node, unit):
@@ -55,7 +56,7 @@ class Book:
     def _exists(self, node: int, unit: Unit) -> bool:
         hw = self.image.hardware
         if node == hw.cores:
-            return unit in (Unit.HOST, Unit.AXON, Unit.PACKETISER, Unit.INJECT)
+            return unit in HOST_UNITS or (unit == Unit.ROUTER_LOCAL and hw.torus == 1)
         if Unit.ROUTER_EAST <= unit < Unit.ROUTER_LOCAL:
             return node % hw.concentration == 0
         return unit != Unit.HOST

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import simpy
 
@@ -11,8 +12,9 @@ from neurosim.engine.reference.book import Book
 from neurosim.engine.reference.clock import ARBITRATE, DELIVER, At, Bell, Process, later
 from neurosim.engine.reference.packet import Flit
 from neurosim.engine.reference.work import Work
+from neurosim.image import Ints
 from neurosim.ops import Op, Unit
-from neurosim.routing import xy
+from neurosim.routing import neighbour, xy
 
 __all__ = ["Output", "Router", "connect"]
 
@@ -28,7 +30,7 @@ class Input:
     held: int | None = None
     claimed: int = -1
     todo: set[int] = field(default_factory=set)  # outputs that the front still needs
-    credit: Callable[[], None] = lambda: None  # tells the feeder that a slot is free
+    credit: Callable[[int], None] = lambda channel: None  # tells the feeder that a slot is free
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Output:
     """An output port: credits for the buffer behind it, who holds it, and where its flits go."""
 
     credits: int
-    send: Callable[[Flit, int], None]  # (flit, delay)
+    send: Callable[[Flit, int, int], None]  # (flit, delay, virtual channel)
     owner: int | None = None
     pointer: int = 0
     wire: int = 0  # cycles of the link behind it; 0: a terminal
@@ -55,7 +57,25 @@ class Router:
         self.bell = Bell(env)
         env.process(self.run())
 
-    def arrive(self, port: int, flit: Flit) -> None:
+    def attach(self, port: int, depth: int, send: Callable[[Flit, int, int], None], **link: int) -> None:
+        """Output `port` leads to a buffer of `depth` flits."""
+        self.outputs[port] = Output(depth, send, **link)
+
+    def listen(self, port: int, credit: Callable[[int], None]) -> None:
+        """Who feeds input `port` is told when a slot of a channel of it is free."""
+        self.inputs[port].credit = credit
+
+    def load(self, pointers: Ints) -> None:
+        """Take the round-robin pointers of the state."""
+        for port, output in self.outputs.items():
+            output.pointer = int(pointers[port])
+
+    def save(self, pointers: Ints) -> None:
+        """Put the round-robin pointers into the state."""
+        for port, output in self.outputs.items():
+            pointers[port] = output.pointer
+
+    def arrive(self, port: int, flit: Flit, channel: int) -> None:
         """A flit comes off the wire into input `port` (deliver phase)."""
         self.inputs[port].fifo.append((flit, self.now))
         self.book.count(self.place(port)[0], Op.BUFFER_WRITE)
@@ -83,7 +103,7 @@ class Router:
         After a cycle in which nothing moved the next look is when something changes: the fronts wait until then.
         """
         while True:
-            while not any(port.fifo for port in self.inputs):
+            while self.empty():
                 yield self.bell.next
             yield At(self.env, 0, ARBITRATE)
             considered, moved = self.arbitrate()
@@ -97,17 +117,24 @@ class Router:
 
     def change(self) -> simpy.Event:
         """What may come first: an arrival or a credit, a front that may be considered, a link that is free."""
-        times = [self.first_cycle(port) for port in self.inputs if port.fifo]
+        times = [*self.first_cycles().values()]
         times += [output.free_from for output in self.outputs.values()]
         later_ones = [time for time in times if time > self.now]
         if not later_ones:
             return self.bell.next
         return self.bell.next | At(self.env, min(later_ones) - self.now, DELIVER)
 
+    def empty(self) -> bool:
+        """No flit is here."""
+        return not any(port.fifo for port in self.inputs)
+
+    def first_cycles(self) -> dict[Any, int]:
+        """First cycle in which the front of each input that has one may be considered."""
+        return {i: self.first_cycle(port) for i, port in enumerate(self.inputs) if port.fifo}
+
     def arbitrate(self) -> tuple[list[int], bool]:
         """One cycle: the inputs that were considered, and whether anything was granted or claimed."""
-        fronts = {i: self.first_cycle(port) for i, port in enumerate(self.inputs) if port.fifo}
-        considered = [i for i, first in fronts.items() if first <= self.now]
+        considered = [i for i, first in self.first_cycles().items() if first <= self.now]
         requests: dict[int, list[int]] = {}
         claims: dict[int, list[int]] = {}
         for i in considered:
@@ -124,13 +151,17 @@ class Router:
         for o, candidates in claims.items():
             i = self.round_robin(self.outputs[o], candidates)
             self.outputs[o].owner, self.inputs[i].held, self.inputs[i].claimed = i, o, self.now
+        self.account(considered, moved)
+        return considered, bool(moved or claims)
+
+    def account(self, considered: list[int], moved: set[int]) -> None:
+        """What this cycle was for the inputs that were considered."""
         for i in considered:
             time = self.book.times[self.place(i)]
             if i in moved:
                 time.serve(self.now - self.book.cycle, 1)
             else:
                 time.blocked += 1
-        return considered, bool(moved or claims)
 
     def first_cycle(self, port: Input) -> int:
         """First cycle in which the front of `port` may be considered."""
@@ -165,6 +196,7 @@ class Router:
             output.owner, port.held = (None, None) if flit.tail else (i, o)
             port.todo.discard(o)
             self.cross(i, o, flit)
+            output.send(flit, self.delay(output), 0)
             moved.add(i)
         for i in moved:
             self.book.count(self.place(i)[0], Op.BUFFER_READ)
@@ -172,34 +204,42 @@ class Router:
                 self.pop(self.inputs[i])
         return moved
 
-    def cross(self, i: int, o: int, flit: Flit) -> None:
-        """One flit through the crossbar and onto the wire."""
+    def cross(self, i: int, o: int, flit: Flit, channel: int = 0) -> None:
+        """One flit through the crossbar, from virtual channel `channel` of input i to output o."""
         output, packet = self.outputs[o], flit.packet
         at = self.now - self.book.cycle
-        self.book.log(at, CROSS, self.number, 8 * i + o, packet.origin, 1024 * packet.number + flit.number)
+        way, what = 64 * channel + 8 * i + o, 1024 * packet.number + flit.number
+        self.book.log(at, CROSS, self.number, way, packet.origin, what)
         self.book.count(self.home, Op.ARBITRATE)
         self.book.count(self.home, Op.CROSSBAR)
         self.book.links[self.number, o] += 1
         output.free_from = self.now + output.interval
         if output.wire:
             self.book.count(self.home, Op.VERTICAL_FLIT if o in (xy.NORTH, xy.SOUTH) else Op.LINK_FLIT)
-        output.send(flit, output.wire + 2 if output.wire else 3)
+
+    def delay(self, output: Output) -> int:
+        """Cycles from a crossing to the arrival at what is behind."""
+        return output.wire + 2 if output.wire else 3
 
     def pop(self, port: Input) -> None:
         """The front is served: its slot is free, the next front may be considered in the next cycle."""
         port.fifo.popleft()
         port.todo = set()
         port.front_from = self.now + 1
-        port.credit()
+        port.credit(0)
 
-    def add_credit(self, o: int, delay: int) -> None:
+    def add_credit(self, o: int, delay: int, channel: int) -> None:
         """A slot behind output `o` was freed; usable `delay` cycles from now."""
 
         def give() -> None:
-            self.outputs[o].credits += 1
+            self.free_slot(o, channel)
             self.bell.ring()
 
         later(self.env, delay, DELIVER, give)
+
+    def free_slot(self, o: int, channel: int) -> None:
+        """The credit of a slot behind output `o` is here."""
+        self.outputs[o].credits += 1
 
 
 def connect(routers: list[Router], image: Placed) -> None:
@@ -208,7 +248,7 @@ def connect(routers: list[Router], image: Placed) -> None:
     opposite = {xy.EAST: xy.WEST, xy.WEST: xy.EAST, xy.NORTH: xy.SOUTH, xy.SOUTH: xy.NORTH}
     for router in routers:
         for port, back in opposite.items():
-            other = xy.neighbour(router.number, port, hw.columns, hw.rows)
+            other = neighbour(router.number, port, hw.columns, hw.rows, hw.torus)
             if other is not None:
                 _link(router, port, routers[other], back, image)
 
@@ -217,8 +257,8 @@ def _link(here: Router, port: int, there: Router, back: int, image: Placed) -> N
     hw = image.hardware
     wire = hw.vertical_cycles if port in (xy.NORTH, xy.SOUTH) else hw.link_cycles
 
-    def send(flit: Flit, delay: int) -> None:
-        later(here.env, delay, DELIVER, lambda: there.arrive(back, flit))
+    def send(flit: Flit, delay: int, channel: int) -> None:
+        later(here.env, delay, DELIVER, lambda: there.arrive(back, flit, channel))
 
-    here.outputs[port] = Output(hw.buffer_flits, send, wire=wire, interval=hw.link_interval)
-    there.inputs[back].credit = lambda: here.add_credit(port, wire + 1 + hw.credit_cycles)
+    here.attach(port, hw.buffer_flits, send, wire=wire, interval=hw.link_interval)
+    there.listen(back, lambda channel: here.add_credit(port, wire + 1 + hw.credit_cycles, channel))

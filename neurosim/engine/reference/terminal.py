@@ -67,8 +67,10 @@ class Terminal:
         self.spikes = Buffer(self.bell, hw.spike_queue)
         self.packets = Buffer(self.bell, hw.packet_queue)
         self.rows = Buffer(self.bell, hw.synapse_queue)
-        self.flits: deque[Flit] = deque()
-        self.credits = hw.buffer_flits
+        self.flits: deque[tuple[Flit, int]] = deque()  # with the virtual channel that each came by
+        self.credits = [hw.buffer_flits] * hw.channels
+        self.turn = 0  # where the next packet begins to look for a channel
+        self.channel = -1  # of the packet that is being sent
         self.number = 0
         for process in (self.packetise(), self.inject(), self.axon(), self.synapse()):
             env.process(process)
@@ -132,8 +134,12 @@ class Terminal:
             packet = self.packets.items[0]
             for number in range(packet.flits):
                 free = self.now
-                yield from wait(self.bell, lambda: self.credits > 0)
-                self.credits -= 1
+                if number:
+                    yield from wait(self.bell, lambda: self.credits[self.channel] > 0)
+                else:
+                    yield from wait(self.bell, lambda: any(self.credits))
+                    self.choose()
+                self.credits[self.channel] -= 1
                 time = self.book.times[self.node, Unit.INJECT]
                 time.blocked += self.now - free
                 time.serve(self.now, 1)
@@ -142,27 +148,35 @@ class Terminal:
                     self.packets.take()
                 yield At(self.env, 1, FINISH)
 
+    def choose(self) -> None:
+        """A packet takes the first virtual channel with a credit, beginning behind the last one used."""
+        count = len(self.credits)
+        order = [(self.turn + k) % count for k in range(count)]
+        self.channel = next(channel for channel in order if self.credits[channel] > 0)
+        self.turn = (self.channel + 1) % count
+
     def _send(self, flit: Flit) -> None:
+        channel = self.channel
         self.book.log(self.now, INJECT, self.node, flit.packet.number, flit.number, flit.packet.kind)
         if self.node == self.image.hardware.cores:
             self.book.count(self.node, Op.HOST_FLIT)
-        later(self.env, 2, DELIVER, lambda: self.router.arrive(self.port, flit))
+        later(self.env, 2, DELIVER, lambda: self.router.arrive(self.port, flit, channel))
 
-    def add_credit(self) -> None:
+    def add_credit(self, channel: int) -> None:
         """A slot of the router's input was freed now; usable two cycles later."""
 
         def give() -> None:
-            self.credits += 1
+            self.credits[channel] += 1
             self.bell.ring()
 
         later(self.env, 2, DELIVER, give)
 
-    def receive(self, flit: Flit, delay: int) -> None:
+    def receive(self, flit: Flit, delay: int, channel: int) -> None:
         """The router sends a flit; it is here after `delay` cycles."""
 
         def arrive() -> None:
             self.book.log(self.now, ARRIVE, self.node, flit.packet.origin, flit.packet.number, flit.number)
-            self.flits.append(flit)
+            self.flits.append((flit, channel))
             self.bell.ring()
 
         later(self.env, delay, DELIVER, arrive)
@@ -173,7 +187,7 @@ class Terminal:
         host = self.node == hw.cores
         while True:
             yield from wait(self.bell, lambda: bool(self.flits))
-            flit = self.flits.popleft()
+            flit, channel = self.flits.popleft()
             packet, free = flit.packet, self.now
             row = self.row_cycles(self.node, packet) if flit.tail else 0
             if row:
@@ -186,7 +200,7 @@ class Terminal:
             time.blocked += self.now - free
             time.serve(self.now, cycles)
             self.book.log(self.now, AXON, self.node, packet.origin, packet.number, flit.number)
-            self.router.add_credit(self.port, 2 + hw.credit_cycles)
+            self.router.add_credit(self.port, 2 + hw.credit_cycles, channel)
             if host:
                 self.book.count(self.node, Op.HOST_FLIT)
             yield At(self.env, cycles, FINISH)
