@@ -16,8 +16,6 @@ CHANNELS = (
            "(r.channel - turn[r.input]) % count", "r.channel"),
     Mutant("channels: an output's turn stays", "an input begins behind the output that it has won", SLOW,
            "gate.output_turn, output.pointer = (o + 1)", "gate.output_turn, output.pointer = o"),
-    Mutant("channels: lowest output first", "an input begins behind the output that it has won", SLOW,
-           "(r.output - turn[r.input]) % self.radix", "r.output"),
     Mutant("channels: an input's turn stays", "an output begins behind the input that has won", SLOW,
            "(i + 1) % self.radix\n", "i\n"),
     Mutant("channels: lowest input first", "an output begins behind the input that has won", SLOW,
