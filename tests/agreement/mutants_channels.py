@@ -47,8 +47,6 @@ CHANNELS = (
            "(half, count) if upper else (0, half)", "(0, count)"),
     Mutant("torus: the terminal has classes", "the ejection port may use all channels", TORUS,
            "    low, high = 0, count\n", "    low, high = (half, count) if channel >= half else (0, half)\n"),
-    Mutant("torus: always up", "the shorter way round", TORUS,
-           "return 1 if 2 * up < length else -1", "return 1"),
     # The compiled engine
     Mutant("compiled channels: a channel's turn stays", "an input begins behind the channel that has won", FAST,
            "m.turn[index(q)].channel = v + 1 if v + 1 < hw.channels else 0", "m.turn[index(q)].channel = v"),
