@@ -17,7 +17,7 @@ _PUBLIC = {
     "Sparse": "neurosim.connectome",
     "Study": "neurosim.study",
     "compare": "neurosim.compare",
-    "load_chip": "neurosim.chip",
+    "load_chip": "neurosim.machine",
     "load_costs": "neurosim.account.costs",
     "load_dataset": "neurosim.data.datasets",
     "load_rule": "neurosim.learning",

@@ -15,6 +15,7 @@ from neurosim.engine.run import Run
 from neurosim.errors import ResultError
 from neurosim.image import State
 from neurosim.probe import Probes
+from neurosim.sequencer import SequencerState
 from neurosim.trace import flatten, load_arrays, run_from_arrays, save_arrays
 
 __all__ = ["FILE", "Checkpoint", "Stage", "load_checkpoint", "save_checkpoint"]
@@ -44,7 +45,7 @@ class Checkpoint:
     """The two stages (`train`, `test`), the state of the chip at this point, and the probes on the way."""
 
     digest: str
-    state: State
+    state: State | SequencerState
     stages: dict[str, Stage]
     probes: Probes = field(default_factory=Probes)
 
@@ -63,7 +64,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     save_arrays(folder / FILE, arrays)
 
 
-def load_checkpoint(folder: Path, fresh: State) -> Checkpoint:
+def load_checkpoint(folder: Path, fresh: State | SequencerState) -> Checkpoint:
     """Read the checkpoint of a run directory; `fresh` is a state of the same image and is overwritten.
 
     Raises ResultError, which names the file, if it is missing, damaged or of another shape.

@@ -112,9 +112,29 @@ class Chip(Section):
     host: Host
 
     @property
+    def routers(self) -> int:
+        """Number of routers."""
+        return self.noc.routers
+
+    @property
     def cores(self) -> int:
         """Number of cores."""
         return self.noc.routers * self.noc.cores_per_router
+
+    @property
+    def flit_bits(self) -> int:
+        """What one flit carries."""
+        return self.noc.link.width_bits
+
+    @property
+    def link_mm(self) -> float:
+        """Length of a link between routers."""
+        return self.noc.link.length_mm
+
+    @property
+    def is_crossbar(self) -> bool:
+        """Whether synapse memories read columns as well as rows."""
+        return bool(self.core.learning.circuits) and self.core.learning.backward == "crossbar"
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:

@@ -14,8 +14,11 @@ from neurosim.errors import ConfigError, NeurosimError, ResultError
 from neurosim.screen import show
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from neurosim.config import Config
     from neurosim.image import Quantisation
+    from neurosim.sequenced_job import SequencedJob
 
 __all__ = ["main"]
 
@@ -72,10 +75,11 @@ _chip = click.option(
     "--chip", default="mesh16", show_default=True, metavar="NAME|FILE", help="Chip description."
 )
 _network = click.option(
-    "--network", metavar="SIZES", help="Layer sizes.  [default: the rule's: 784-512-10, or 784-200-10 for ssnn_bp]"
+    "--network", metavar="SIZES",
+    help="Layer sizes.  [default: the rule's: 784-512-10, 784-200-10 for ssnn_bp, 256-250 for sdsp]",
 )
 _rule = click.option(
-    "--rule", default="desire_bp", show_default=True, metavar="NAME|FILE", help="Learning rule."
+    "--rule", metavar="NAME|FILE", help="Learning rule.  [default: desire_bp, or sdsp on sequenced chips such as odin]"
 )
 _encoder = click.option(
     "--encoder", type=click.Choice(ENCODERS), help="Input neurons.  [default: the rule's]"
@@ -102,7 +106,8 @@ _set = click.option(
 @click.option("--train", type=_COUNT, help="Training images.  [default: all]")
 @click.option("--test", type=_COUNT, help="Test images.  [default: all]")
 @click.option(
-    "--epochs", type=_COUNT, help="Times each training image is shown.  [default: the rule's: 10, or 6 for ssnn_bp]"
+    "--epochs", type=_COUNT,
+    help="Times each training image is shown.  [default: the rule's: 10, 6 for ssnn_bp, 6 for sdsp]",
 )
 @_options(_seed, _engine)
 @click.option("--weights", type=_FILE, help="Start from W1, W2, ... (post, pre) in an npz file.")
@@ -135,7 +140,7 @@ def run(
     job = session.prepare(config)
     folder = Path(resume) if resume else out or Path("runs") / f"{config.name}-{job.digest[:10]}"
     shown = "no training" if config.freeze else f"{config.presentations:,} training presentations"
-    click.echo(f"{job.image.name}, {config.rule}, {config.dataset}: {shown}, {config.test:,} tests", err=True)
+    click.echo(f"{job.name}, {config.rule}, {config.dataset}: {shown}, {config.test:,} tests", err=True)
     for entry in job.quantisation:
         click.echo(_quantisation(entry), err=True)
     if config.engine == "compiled" and not cache_is_warm():
@@ -217,33 +222,74 @@ def check(ctx: click.Context, /, files: tuple[str, ...], network: str | None) ->
 
 @main.command()
 @_options(_chip, _network, _rule, _encoder, _neuron, _set)
-def place(chip: str, rule: str, overrides: tuple[str, ...], **parts: str | None) -> None:
+def place(chip: str, rule: str | None, overrides: tuple[str, ...], **parts: str | None) -> None:
     """Place a network on a chip: occupancy of every core, or what does not fit and why."""
-    from neurosim.console import occupancy_table
+    from neurosim.console import layer_table, occupancy_table
     from neurosim.partition import occupancy
 
+    job = _sequenced_job(chip, rule, overrides, parts)
+    if job is not None:
+        show(layer_table(job.name, job.occupancy()))
+        click.echo(f"image digest: {job.sequencer.digest()}")
+        return
     image, placed, where, _ = _placed(chip, rule, overrides, **parts)
     show(occupancy_table(f"{placed.weights:,} synapses: {image.name}", occupancy(placed, where)))
     click.echo(f"image digest: {image.digest()}")
 
 
+def _sequenced_job(
+    chip: str, rule: str | None, overrides: tuple[str, ...], parts: "Mapping[str, str | None]", seed: int = 0
+) -> "SequencedJob | None":
+    """What these options mean on a sequenced chip: a job with random weights; None for a pipelined one."""
+    from neurosim.config import SequencedConfig, find_chip, find_dataset, resolve, split_overrides
+    from neurosim.learning import load_rule
+    from neurosim.sequenced import SequencedChip
+    from neurosim.sequenced_job import build_job
+    from neurosim.workloads import workload_of
+
+    where = find_chip(chip, split_overrides(overrides)["chip"])
+    if not isinstance(where, SequencedChip):
+        return None
+    learns = bool(where.core.learning.circuits)
+    frozen: dict[str, Any] = {} if learns else {"freeze": True, "weights": "none"}  # placed without being read
+    config = resolve(chip, rule=rule, overrides=overrides, seed=seed, **frozen, **parts)  # type: ignore[arg-type]
+    assert isinstance(config, SequencedConfig)
+    data = find_dataset(config.dataset, config.data_dir)
+    return build_job(config, workload_of(load_rule(config.rule)).view(data), None)
+
+
 def _placed(
-    chip: str, rule: str, overrides: tuple[str, ...], network: str | None, encoder: str | None, neuron: str | None
+    chip: str, rule: str | None, overrides: tuple[str, ...], network: str | None, encoder: str | None,
+    neuron: str | None,
 ) -> tuple[Any, Any, Any, Any]:
     """Image, network, chip and training settings of these options."""
-    from neurosim.config import dropout, find_chip, resolve_settings, rule_part, split_overrides, training_part
+    from neurosim.config import (
+        default_rule,
+        dropout,
+        find_chip,
+        resolve_settings,
+        rule_part,
+        split_overrides,
+        training_part,
+    )
     from neurosim.learning import load_rule
     from neurosim.network import mlp, parse_sizes
     from neurosim.place import place as place_network
+    from neurosim.sequenced import SequencedChip
     from neurosim.workloads import workload_of
 
     parts = split_overrides(overrides)
-    where, module = find_chip(chip, parts["chip"]), load_rule(rule)
+    where = find_chip(chip, parts["chip"])
+    rule = rule or default_rule(where)
+    module = load_rule(rule)
+    if module.SCHEDULE == "event":
+        raise ConfigError(f"rule: {rule} needs a sequenced core, such as --chip odin; {where.name} has pipelined cores")
     workload = workload_of(module)
     sizes = parse_sizes(network or workload.NETWORK)
     settings = resolve_settings(sizes, rule, parts["settings"])
     training = training_part(settings, module)
     placed = mlp(sizes, encoder=encoder or workload.ENCODER, neuron=neuron or workload.NEURON)
+    assert not isinstance(where, SequencedChip)
     image = place_network(placed, where, module, rule_part(settings, module), **dropout(training))
     return image, placed, where, training
 
@@ -277,8 +323,15 @@ def verify(
     differs = False
     dataset = find_dataset(data["dataset"], data["data_dir"])
     ways = BACKWARD if backward == "all" else (backward,)
-    jobs = [(chip, name) for chip in chips or _learners() for name in ([rule] if rule else _circuits(chip))]
+    jobs = [(chip, name) for chip in chips or _learners(network) for name in ([rule] if rule else _circuits(chip))]
     for (chip, name), way in product(jobs, ways):
+        parts = {"network": network, "encoder": encoder, "neuron": neuron, **data}
+        job = _sequenced_job(chip, name, overrides, parts, seed)
+        if job is not None:
+            difference = job.first_difference(job.initial.copy(), samples)
+            click.echo(f"{job.name}, {name}, {samples} samples: {difference or 'IDENTICAL'}")
+            differs = differs or difference is not None
+            continue
         sizes = network or fitting_network(chip)
         require_fit(parse_sizes(sizes), dataset)
         chosen = (f"chip.core.learning.backward={way}",) if way else ()
@@ -295,7 +348,7 @@ def verify(
 
 def _circuits(chip: str) -> tuple[str, ...]:
     """The rules that a chip has circuits for."""
-    from neurosim.chip import load_chip
+    from neurosim.machine import load_chip
 
     circuits = load_chip(chip).core.learning.circuits
     if not circuits:
@@ -303,16 +356,20 @@ def _circuits(chip: str) -> tuple[str, ...]:
     return circuits
 
 
-def _learners() -> list[str]:
-    """The shipped chips that have a learning circuit; says which are left out."""
+def _learners(network: str | None) -> list[str]:
+    """The shipped chips that have a learning circuit, and can have such a network; says which are left out."""
     from neurosim import yamlio
-    from neurosim.chip import load_chip
+    from neurosim.machine import load_chip
+    from neurosim.sequenced import SequencedChip
 
     names = sorted(path.stem for path in yamlio.shipped().glob("*.yaml"))
     learners = [name for name in names if load_chip(name).core.learning.circuits]
     for name in (name for name in names if name not in learners):
         click.echo(f"{name}: left out: it has no learning circuit (core.learning.circuits)")
-    return learners
+    sequenced = [name for name in learners if network and isinstance(load_chip(name), SequencedChip)]
+    for name in sequenced:
+        click.echo(f"{name}: left out: a sequenced core has a network of its own kind; name the chip to verify it")
+    return [name for name in learners if name not in sequenced]
 
 
 @main.command()
@@ -376,22 +433,25 @@ def plot(run_directory: Path) -> None:
 @_options(_chip)
 def rules(names: tuple[str, ...], chip: str) -> None:
     """Print the hardware card of each learning rule, in the number formats of --chip."""
-    from neurosim.chip import load_chip
     from neurosim.console import card_table
     from neurosim.learning import load_rule, rule_names
+    from neurosim.machine import load_chip
     from neurosim.place import formats
+    from neurosim.sequenced import SequencedChip
+    from neurosim.sequencer import sequenced_formats
 
     where = load_chip(chip)
-    for name in names or rule_names():
+    widths = sequenced_formats(where) if isinstance(where, SequencedChip) else formats(where)
+    for name in names or (where.core.learning.circuits if isinstance(where, SequencedChip) else rule_names()):
         rule = load_rule(name)
-        card = rule.card(formats(where), rule.Settings())
+        card = rule.card(widths, rule.Settings())
         show(card_table(name, rule.TITLE, rule.SOURCE, card, where.name))
 
 
 @main.command()
-@click.argument("what", type=click.Choice(("chip", "costs", "run")), default="chip")
+@click.argument("what", type=click.Choice(("chip", "sequenced", "costs", "run")), default="chip")
 def schema(what: str) -> None:
-    """Print the JSON schema of chip files, cost tables, or a run's config.yaml, for editors."""
+    """Print the JSON schema of chip files (or sequenced ones), cost tables, or a run's config.yaml, for editors."""
     import json
 
     from pydantic import BaseModel
@@ -399,8 +459,9 @@ def schema(what: str) -> None:
     from neurosim.account.costs import CostTable
     from neurosim.chip import Chip
     from neurosim.config import Config
+    from neurosim.sequenced import SequencedChip
 
-    models: dict[str, type[BaseModel]] = {"chip": Chip, "costs": CostTable, "run": Config}
+    models: dict[str, type[BaseModel]] = {"chip": Chip, "sequenced": SequencedChip, "costs": CostTable, "run": Config}
     click.echo(json.dumps(models[what].model_json_schema(), indent=2))
 
 

@@ -25,7 +25,7 @@ from neurosim.probe import Plan
 from neurosim.results import SUMMARY, read_summary
 from neurosim.results import write as write_results
 from neurosim.session import Progress, prepare
-from neurosim.study import Cell, Study, cells
+from neurosim.study import Cell, Study, cells, identity
 
 __all__ = ["Event", "compare", "workers"]
 
@@ -136,8 +136,8 @@ def _run(
 def _title(config: Config | None) -> str:
     if config is None:
         return ""
-    synapse, learning = config.chip.core.synapse, config.chip.core.learning
-    return f"{config.name}, {synapse.weight_bits} bits {learning.rounding}, {learning.backward}, seed {config.seed}"
+    known = identity(config)
+    return f"{config.name}, {known['bits']} bits {known['rounding']}, {known['backward']}, seed {config.seed}"
 
 
 def _kinds(configs: Any) -> list[Config]:
@@ -173,7 +173,7 @@ def _run_cell(number: int, config: Config, runs: Path, plan: Plan) -> _Outcome:
     return _Outcome(folder)
 
 
-def _folder(job: session.Job, plan: Plan) -> str:
+def _folder(job: session.AnyJob, plan: Plan) -> str:
     """Runs with other probes than the usual ones lie apart: their tables differ, though the run does not."""
     probed = "" if plan == Plan(10) else f"-{plan.points}x{plan.images}"
     return f"{job.config.name}-{job.digest[:10]}{probed}"

@@ -170,7 +170,7 @@ def _targets(folder: Path, readout: str, config: Config, costs: CostTable) -> di
 
 def _by_phase(run: Run, config: Config, costs: CostTable) -> dict[str, float]:
     energy = price(run.counts, run.phase_cycles, config.chip, costs)
-    found = energy.dynamic[1].sum(axis=(1, 2)) / run.samples / 1000
+    found = (energy.dynamic[1].sum(axis=(1, 2)) + energy.clock[1].sum(axis=1)) / run.samples / 1000
     static = float(energy.static[1].sum()) / run.samples / 1000
     return {**dict(zip(PHASES, map(float, found), strict=True)), "static": static}
 

@@ -56,6 +56,9 @@ def complaints_of(model: type[BaseModel], errors: Sequence[Any]) -> list[Complai
             found.append(Complaint(path, _unknown_key(model, path)))
         elif error["type"] == "value_error":
             found.append(Complaint(path, str(raised)))
+        elif path[-1:] == ("[key]",):  # of a mapping whose keys are a choice
+            (keys, _), owner = get_args(_strip(_type_at(model, path[:-2]))[0]), path[:-1]
+            found.append(Complaint(owner, _mismatch(keys, owner[-1], missing=False)))
         else:
             missing = error["type"] == "missing"
             found.append(Complaint(path, _mismatch(_type_at(model, path), error["input"], missing)))

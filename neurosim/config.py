@@ -14,18 +14,23 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from neurosim import yamlio
-from neurosim.chip import Chip, load_chip
+from neurosim.chip import Chip
 from neurosim.data.datasets import Dataset, load_dataset
 from neurosim.errors import ConfigError, PlacementError
 from neurosim.kernel import source_hash
 from neurosim.learning import load_rule
+from neurosim.machine import Machine, is_sequenced, load_chip, load_pipelined
 from neurosim.network import Network, mlp, parse_sizes
 from neurosim.partition import partition
-from neurosim.workloads import workload_of
-from neurosim.workloads.desire_mnist import DATASET, RULE
+from neurosim.sequenced import SequencedChip
+from neurosim.workloads import desire_mnist, sdsp_digits, workload_of
+from neurosim.workloads.desire_mnist import DATASET
 
 __all__ = [
     "Config",
+    "PipelinedConfig",
+    "SequencedConfig",
+    "default_rule",
     "digest_of",
     "dropout",
     "find_chip",
@@ -52,7 +57,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    chip: Chip
+    chip: Machine
     rule: str
     network: str
     encoder: str
@@ -103,9 +108,27 @@ class Config(BaseModel):
         return yamlio.dump(self.model_dump(mode="json"))
 
 
+class PipelinedConfig(Config):
+    """A run on a mesh of pipelined cores."""
+
+    chip: Chip
+
+
+class SequencedConfig(Config):
+    """A run on a sequenced core."""
+
+    chip: SequencedChip
+
+
+def _validated(document: yamlio.Document) -> Config:
+    """The tree of a document as the configuration that its chip asks for. Raises ConfigError."""
+    chip = document.tree.get("chip") if isinstance(document.tree, dict) else None
+    return document.validate(SequencedConfig) if is_sequenced(chip) else document.validate(PipelinedConfig)
+
+
 def load_config(path: Path) -> Config:
     """The configuration of a run directory. Raises ConfigError, with lines, if it is missing or not valid."""
-    config = yamlio.load(path, Config)
+    config = _validated(yamlio.read(path))
     document = yamlio.Document(str(path))
     document.tree = dict(config.settings)
     settings = document.validate(settings_model(load_rule(config.rule)))
@@ -171,7 +194,7 @@ def split_overrides(overrides: Iterable[str]) -> dict[str, list[str]]:
 def resolve(
     chip: str = "mesh16",
     network: str | None = None,
-    rule: str = RULE,
+    rule: str | None = None,
     dataset: str = DATASET,
     *,
     train: int | None = None,
@@ -189,19 +212,24 @@ def resolve(
     """Options as on the command line -> a checked configuration with every default filled in.
 
     `train` and `test` are numbers of images, None: all of the set; `overrides` are `key=value` texts whose
-    keys begin with `chip.` or `settings.`. Network, epochs, encoder and neuron, where None, are those of the
-    rule's workload. Raises ConfigError for anything that is not valid.
+    keys begin with `chip.` or `settings.`. Rule None: the chip's. Network, epochs, encoder and neuron, where None,
+    are those of the rule's workload. Raises ConfigError for anything that is not valid.
     """
     parts = split_overrides(overrides)
+    where = find_chip(chip, parts["chip"])
+    rule = default_rule(where) if rule is None else rule
     workload = workload_of(load_rule(rule))
     sizes = parse_sizes(network or workload.NETWORK)
-    data = find_dataset(dataset, data_dir)
+    data = workload.view(find_dataset(dataset, data_dir))
     require_fit(sizes, data)
     if freeze and weights is None:
         raise ConfigError("--freeze: expected weights to evaluate (--weights FILE), got none")
+    _require_match(where, rule, encoder, neuron, freeze)
+    if isinstance(where, SequencedChip):
+        neuron = where.core.neuron.circuit
     document = yamlio.Document("options")
     document.tree = {
-        "chip": find_chip(chip, parts["chip"]).model_dump(mode="json"),
+        "chip": where.model_dump(mode="json"),
         "rule": rule,
         "network": "-".join(map(str, sizes)),
         "encoder": encoder or workload.ENCODER,
@@ -217,10 +245,36 @@ def resolve(
         "engine": engine,
         "data_dir": data_dir,
     }
-    return document.validate(Config)
+    return _validated(document)
 
 
-def find_chip(name: str, overrides: Iterable[str] = ()) -> Chip:
+def default_rule(chip: Machine) -> str:
+    """The rule that a run on a chip takes unless told otherwise."""
+    return sdsp_digits.RULE if isinstance(chip, SequencedChip) else desire_mnist.RULE
+
+
+def _require_match(chip: Machine, rule: str, encoder: str | None, neuron: str | None, freeze: bool) -> None:
+    """Raise ConfigError unless the rule can run on this kind of core, and only what can be chosen was."""
+    module, circuits = load_rule(rule), ", ".join(chip.core.learning.circuits)
+    name, sequenced = Path(rule).stem, isinstance(chip, SequencedChip)
+    if sequenced and module.SCHEDULE != "event":
+        raise ConfigError(f"rule: {name} does not run on {chip.name}, a sequenced core: it takes rules of schedule "
+                          f"event, such as --rule {sdsp_digits.RULE}")  # fmt: skip
+    if not sequenced and module.SCHEDULE == "event":
+        raise ConfigError(f"rule: {name} learns at every event and needs a sequenced core, such as --chip odin; "
+                          f"{chip.name} has pipelined cores ({circuits or 'no learning circuit'})")  # fmt: skip
+    if not isinstance(chip, SequencedChip):
+        return
+    for option, given in (("encoder", encoder), ("neuron", neuron)):
+        if given is not None:
+            raise ConfigError(f"--{option}: expected none on {chip.name}: the host sends spikes, the neuron is the "
+                              f"chip's own ({chip.core.neuron.circuit})")  # fmt: skip
+    if not freeze and name not in chip.core.learning.circuits:
+        raise ConfigError(f"rule: {chip.name} cannot learn with {name}: core.learning.circuits has "
+                          f"{circuits or 'none'}; evaluate weights instead: --weights FILE --freeze")  # fmt: skip
+
+
+def find_chip(name: str, overrides: Iterable[str] = ()) -> Machine:
     """`load_chip` with overrides that were written `chip.key=value`; its messages say so."""
     try:
         return load_chip(name, overrides)
@@ -237,7 +291,7 @@ def find_dataset(name: str, data_dir: str | None) -> Dataset:
 def is_cost_file(path: str) -> bool:
     """Whether a YAML file is a cost table and no chip; a shipped chip's name means the chip."""
     tree = yamlio.read(yamlio.find(path, "costs" if _shipped_costs(path) else "")).tree
-    return isinstance(tree, dict) and "ops" in tree and "noc" not in tree
+    return isinstance(tree, dict) and "ops" in tree and "core" not in tree
 
 
 def _shipped_costs(name: str) -> bool:
@@ -246,7 +300,7 @@ def _shipped_costs(name: str) -> bool:
 
 def fitting_network(chip: str) -> str:
     """The largest of a few usual networks that fits a chip. Raises PlacementError if none does."""
-    where, last = load_chip(chip), None
+    where, last = load_pipelined(chip), None
     for sizes in _USUAL_NETWORKS:
         try:
             partition(mlp(parse_sizes(sizes)), where)

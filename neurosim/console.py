@@ -22,7 +22,7 @@ from neurosim.partition import Occupancy
 from neurosim.report import three_digits
 from neurosim.session import Progress
 
-__all__ = ["card_table", "occupancy_table", "show_progress", "summary_tables"]
+__all__ = ["card_table", "layer_table", "occupancy_table", "show_progress", "summary_tables"]
 
 _LINE_EVERY_S = 10.0
 
@@ -53,7 +53,8 @@ def summary_tables(summary: Mapping[str, Any]) -> RenderableType:
             table.add_section()
         else:
             table.add_row(label, *values)
-    return Group(_accuracy(summary), table, _extra(summary), _community(summary))
+    notes = [_programmed(summary)] if "programmed" in summary else []
+    return Group(_accuracy(summary), table, _extra(summary), *notes, _community(summary))
 
 
 def _rows(sections: list[Mapping[str, Any]]) -> Iterator[tuple[str | None, list[str]]]:
@@ -111,11 +112,12 @@ def _accuracy(summary: Mapping[str, Any]) -> Text:
             f" (the label's has the largest membrane at the end), {found['test']:.2f} % by winner counts "
             f"({found['test_strict']:.2f} % strict)",
         )
+    ties = found.get("ties", "the membrane")
     return Text.assemble(
         "test accuracy: ",
         (f"{found['test_strict']:.2f} % strict", "bold"),
         f" (label has the only largest count), {found['test']:.2f} % argmax, "
-        f"{found['test_membrane']:.2f} % with ties decided by the membrane (our extension)",
+        f"{found['test_membrane']:.2f} % with ties decided by {ties} (our extension)",
     )
 
 
@@ -126,6 +128,14 @@ def _extra(summary: Mapping[str, Any]) -> Text:
     names = {"synapse_bits": "synapses", "neuron_bits": "neurons", "axon_bits": "axons", "copy_bits": "mirrored copies"}
     parts = ", ".join(f"{names[key]} {bits:,}" for key, bits in memory.items() if bits and key in names)
     return Text(f"Learning takes {memory['total_bits']:,} bits besides what inference needs ({parts or 'none'}).")
+
+
+def _programmed(summary: Mapping[str, Any]) -> Text:
+    words = summary["programmed"]
+    return Text(
+        f"Not timed or priced: {words['synapse_words']:,} words of synapses and {words['neuron_words']:,} of neurons, "
+        f"written over the programming port before {words['when']}."
+    )
 
 
 def _community(summary: Mapping[str, Any]) -> Text:
@@ -162,6 +172,17 @@ def occupancy_table(title: str, rows: Iterable[Occupancy]) -> Table:
     if empty:
         table.caption = f"{empty} cores are empty"
         table.caption_justify = "left"
+    return table
+
+
+def layer_table(title: str, rows: Iterable[tuple[str, int, int]]) -> Table:
+    """Used and offered of every resource of a sequenced core."""
+    table = _table(title)
+    table.add_column("resource")
+    for column in ("used", "offered"):
+        table.add_column(column, justify="right")
+    for name, used, offered in rows:
+        table.add_row(name, f"{used:,} ({100 * used / offered:.0f} %)", f"{offered:,}")
     return table
 
 

@@ -103,6 +103,8 @@ def _check_learning(chip: Chip, rule: ModuleType, settings: Any) -> None:
 
 def _fitting_neuron(network: Network, rule: ModuleType) -> ModuleType:
     """The soma circuit of the network, if the rule can learn with it and with its input neurons."""
+    if rule.SCHEDULE == "event":
+        raise ConfigError(f"rule {rule.__name__.rpartition('.')[2]} learns event by event, on sequenced cores (odin)")
     name, encoder = network.populations[-1].neuron, network.populations[0].neuron
     neuron, title = load_neuron(name), rule.__name__.rpartition(".")[2]
     wanted, example = (COMPOSITE, "composite") if rule.SCHEDULE == "online" else (SPIKING, "lif")

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from neurosim.account.costs import CostTable
 from neurosim.account.energy import BAND
 from neurosim.account.order import bill, total
-from neurosim.chip import Chip
 from neurosim.engine.run import Run
+from neurosim.machine import Machine
 from neurosim.ops import OPS
 from neurosim.trace import Arrays
 
@@ -66,7 +66,7 @@ class Probes:
         return cls(**{name: arrays[f"probes.{name}"] for name in ("at", "marks", "ops", "cycles")})
 
 
-def probe_table(probes: Probes, criteria: dict[str, int], chip: Chip, costs: CostTable) -> pd.DataFrame:
+def probe_table(probes: Probes, criteria: dict[str, int], chip: Machine, costs: CostTable) -> pd.DataFrame:
     """One row a probe: presentation, images, percent right by each criterion, and energy and time of training so far.
 
     criteria: bit of the marks by name.

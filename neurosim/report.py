@@ -18,10 +18,12 @@ from neurosim.account.costs import CostTable
 from neurosim.account.energy import BAND, price
 from neurosim.account.latency import latency
 from neurosim.account.memory import accesses
-from neurosim.chip import Chip
+from neurosim.account.sequenced import UNIT_NAMES, limit
 from neurosim.engine.run import Run
 from neurosim.errors import ConfigError
-from neurosim.ops import CAUSES, FLIT_OPS, OPS, PHASES, UNITS, Op, Phase, describe, unit_of
+from neurosim.machine import Machine
+from neurosim.ops import CAUSES, FLIT_OPS, OPS, PHASES, UNITS, Op, Phase, Unit, describe, unit_of
+from neurosim.sequenced import SequencedChip
 
 __all__ = ["MODES", "Report", "curve_table", "report", "three_digits"]
 
@@ -62,7 +64,7 @@ class Report:
 
 def report(
     runs: Mapping[str, Run] | Run,
-    chip: Chip,
+    chip: Machine,
     costs: CostTable,
     *,
     name: str = "run",
@@ -100,7 +102,13 @@ def _core_names(cores: int) -> NDArray[np.object_]:
     return np.array([*map(str, range(cores)), "host"], dtype=object)
 
 
-def _ledger(run: Run, chip: Chip, name: str, seed: int, mode: str) -> pd.DataFrame:
+def _unit_names(chip: Machine) -> NDArray[np.object_]:
+    """What the units of a chip are called."""
+    sequenced = isinstance(chip, SequencedChip)
+    return np.array([UNIT_NAMES.get(unit, unit) if sequenced else unit for unit in UNITS], dtype=object)
+
+
+def _ledger(run: Run, chip: Machine, name: str, seed: int, mode: str) -> pd.DataFrame:
     phase, node, op = np.nonzero(run.counts)
     count = run.counts[phase, node, op]
     return pd.DataFrame(
@@ -118,31 +126,32 @@ def _ledger(run: Run, chip: Chip, name: str, seed: int, mode: str) -> pd.DataFra
     )
 
 
-def _bits(op: Op, chip: Chip) -> int:
+def _bits(op: Op, chip: Machine) -> int:
     """Bits that one event moves: a memory word, a flit, one random bit; 0 for arithmetic."""
     memory = describe(op).memory
     if memory is not None:
-        return chip.core.memories()[memory].word_bits
+        memories = chip.core.memories()
+        return memories[memory].word_bits if memory in memories else 0
     if op in FLIT_OPS:
-        return chip.noc.link.width_bits
+        return chip.flit_bits
     return int(op == Op.RANDOM_BIT)
 
 
-def _causes(run: Run, chip: Chip, mode: str) -> pd.DataFrame:
+def _causes(run: Run, chip: Machine, mode: str) -> pd.DataFrame:
     phase, node, unit, cause = np.nonzero(run.cycles)
     return pd.DataFrame(
         {
             "mode": mode,
             "phase": np.array(PHASES, dtype=object)[phase],
             "core": _core_names(chip.cores)[node],
-            "unit": np.array(UNITS, dtype=object)[unit],
+            "unit": _unit_names(chip)[unit],
             "cause": np.array(CAUSES, dtype=object)[cause],
             "cycles": run.cycles[phase, node, unit, cause],
         }
     )
 
 
-def _energy(run: Run, chip: Chip, costs: CostTable, mode: str) -> pd.DataFrame:
+def _energy(run: Run, chip: Machine, costs: CostTable, mode: str) -> pd.DataFrame:
     """Energy per sample by phase and unit. Rows that are zero in the whole band are left out."""
     rows: list[dict[str, Any]] = []
     for unit, bands in price(run.counts, run.phase_cycles, chip, costs).by_unit().items():
@@ -153,7 +162,7 @@ def _energy(run: Run, chip: Chip, costs: CostTable, mode: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["mode", "phase", "unit", *(f"{end}_nj" for end in BAND)])
 
 
-def _memory(run: Run, chip: Chip, mode: str) -> pd.DataFrame:
+def _memory(run: Run, chip: Machine, mode: str) -> pd.DataFrame:
     rows = [
         (mode, phase, row.memory, row.access, int(words), int(bits), int(words) / run.samples)
         for row in accesses(run.counts, chip)
@@ -191,7 +200,7 @@ def curve_table(
 
 def _section(
     run: Run,
-    chip: Chip,
+    chip: Machine,
     energy: pd.DataFrame,
     memory: pd.DataFrame,
     populations: tuple[str, ...],
@@ -210,10 +219,10 @@ def _section(
         "energy_nj_per_sample": _energy_summary(energy),
         "memory_accesses_per_sample": _memory_summary(memory, n),
         "spikes_per_sample": _spikes(run, populations),
-        "synaptic_ops_per_sample": _synaptic_ops(run),
+        "synaptic_ops_per_sample": _synaptic_ops(run, chip),
         "flits_per_sample": float(run.links.sum()) / n,
         "bottleneck": _bottleneck(run, chip),
-        "community_45nm_fp32": _community(run, energy, synapses),
+        "community_45nm_fp32": _community(run, chip, energy, synapses),
     }
     if len(run.sample_cycles) == n:
         found = latency(run.sample_cycles, chip)
@@ -254,13 +263,17 @@ def _spikes(run: Run, populations: tuple[str, ...]) -> dict[str, float]:
     return {**counted, "total": int(run.spikes.sum()) / run.samples}
 
 
-def _synaptic_ops(run: Run) -> dict[str, float]:
-    counted = run.counts[:, :, list(_SYNAPTIC_OPS)].sum(axis=(1, 2)) / run.samples
+def _synaptic_ops(run: Run, chip: Machine) -> dict[str, float]:
+    """A SOP of a sequenced core reads, adds and moves a synapse: it is counted once."""
+    ops = (Op.SYNAPSE_ADD,) if isinstance(chip, SequencedChip) else _SYNAPTIC_OPS
+    counted = run.counts[:, :, list(ops)].sum(axis=(1, 2)) / run.samples
     return _by_phase(counted)
 
 
-def _bottleneck(run: Run, chip: Chip) -> dict[str, Any]:
+def _bottleneck(run: Run, chip: Machine) -> dict[str, Any]:
     """The limit of the phase that takes most of the time, and of each phase."""
+    if isinstance(chip, SequencedChip):
+        return _controller_limit(run, chip)
     found = {row.phase: row for row in bottleneck(run.cycles, run.phase_cycles, run.steps, chip)}
     longest = PHASES[int(run.phase_cycles.argmax())]
     share = float(run.phase_cycles.max()) / float(run.phase_cycles.sum())
@@ -276,11 +289,29 @@ def _bottleneck(run: Run, chip: Chip) -> dict[str, Any]:
     }
 
 
-def _community(run: Run, energy: pd.DataFrame, synapses: int) -> dict[str, float | None]:
+def _controller_limit(run: Run, chip: SequencedChip) -> dict[str, Any]:
+    """The same of a sequenced chip, whose controller is the only unit that works."""
+    work = run.cycles[:, 0, Unit.SOMA]
+    shares = work.max(axis=1) / np.maximum(run.phase_cycles, 1)
+    texts = {phase: limit(work[phase], chip.core.cycles_per_target) for phase in Phase if run.phase_cycles[phase]}
+    longest = Phase(int(run.phase_cycles.argmax()))
+    return {
+        "phase": PHASES[longest],
+        "phase_share": float(run.phase_cycles.max()) / float(run.phase_cycles.sum()),
+        "unit": "controller",
+        "core": 0,
+        "unit_share": float(shares[longest]),
+        "text": texts[longest],
+        "by_phase": {PHASES[p]: {"text": text, "unit_share": float(shares[p])} for p, text in texts.items()},
+    }
+
+
+def _community(run: Run, chip: Machine, energy: pd.DataFrame, synapses: int) -> dict[str, float | None]:
     """What the usual formula would say: FP32 additions and multiply-adds only, no memory, no network."""
     ops = run.counts.sum(axis=(0, 1)) / run.samples
     additions = float(ops[Op.SYNAPSE_ADD] + ops[Op.SPARSE_ADD] + ops[Op.CREDIT_ADD] + ops[Op.ERROR_ADD])
-    products = float(ops[Op.ERROR_MAC] + ops[Op.WEIGHT_UPDATE])
+    steps = 0 if isinstance(chip, SequencedChip) else ops[Op.WEIGHT_UPDATE]  # of one LSB: nothing is multiplied
+    products = float(ops[Op.ERROR_MAC] + steps)
     spiking = (additions * _ADD_PJ + products * _MAC_PJ) / 1000
     dense = synapses * _MAC_PJ / 1000
     total = float(energy["mid_nj"].sum())

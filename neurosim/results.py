@@ -9,16 +9,16 @@ import pandas as pd
 
 from neurosim import plot
 from neurosim.account.costs import CostTable
-from neurosim.account.learning import learning_memory
 from neurosim.checkpoint import Checkpoint
 from neurosim.config import FILE as CONFIG
-from neurosim.config import Config, load_config, rule_part
+from neurosim.config import Config, load_config
 from neurosim.engine.run import Run
 from neurosim.errors import ResultError
 from neurosim.probe import probe_table
 from neurosim.readout import CRITERIA, accuracy
 from neurosim.report import Report, curve_table, report
-from neurosim.session import Job
+from neurosim.sequenced_job import SequencedJob
+from neurosim.session import AnyJob
 from neurosim.trace import load_run, save_arrays, save_run, write_file
 
 __all__ = ["SUMMARY", "draw", "read_summary", "reprice", "write"]
@@ -27,7 +27,7 @@ SUMMARY = "summary.json"
 _TABLES = ("energy", "causes", "memory", "curve")
 
 
-def write(folder: Path, job: Job, end: Checkpoint, costs: CostTable, *, plots: bool = True) -> dict[str, Any]:
+def write(folder: Path, job: AnyJob, end: Checkpoint, costs: CostTable, *, plots: bool = True) -> dict[str, Any]:
     """Write everything that a run directory holds, and return the summary."""
     runs = {mode: stage.run for mode, stage in end.stages.items() if stage.run is not None}
     for mode, run in runs.items():
@@ -36,15 +36,14 @@ def write(folder: Path, job: Job, end: Checkpoint, costs: CostTable, *, plots: b
     config = job.config
     curve = curve_table(trained.marks, trained.cycles, config.learning_rates(0, config.presentations))
     found = _report(config, job.digest, runs, costs)
-    weights = {f"W{q + 1}": matrix for q, matrix in enumerate(job.image.weights(end.state))}
-    weights |= {f"b{q + 1}": vector for q, vector in enumerate(job.image.biases(end.state))}
-    save_arrays(folder / "weights.npz", weights)
+    save_arrays(folder / "weights.npz", job.weights(end.state))  # type: ignore[arg-type]
     summary = found.summary
     summary["digest"] = job.digest
-    summary["accuracy"] = _accuracy(end, job.image.rule.READOUT)
-    rule = job.image.rule
-    card = rule.card(job.image.formats, rule_part(config.settings, rule))
-    summary["learning_memory"] = learning_memory(job.image, card, config.build_network(), config.chip)._asdict()
+    summary["accuracy"] = _accuracy(end, job.readout)
+    if isinstance(job, SequencedJob):
+        summary["accuracy"]["ties"] = "the first spike"
+        summary["programmed"] = job.programmed()
+    summary["learning_memory"] = job.learning_memory()._asdict()
     summary["quantisation"] = [vars(entry) for entry in job.quantisation]
     for mode, section in (("train", "train"), ("test", "inference")):
         if section in summary:

@@ -76,6 +76,11 @@ class Rows(Section):
     write_back: bool
 
     @property
+    def weight_bits(self) -> int:
+        """Bits of a weight."""
+        return self.weight[1]
+
+    @property
     def synapses_per_word(self) -> int:
         """Synapses that one access reads."""
         return self.word_bits // self.synapse_bits
@@ -323,7 +328,10 @@ class SequencedCore(Section):
         _, row = operation.row or (0, 0)
         _, neuron = operation.neuron or (0, 0)
         most = "expected no more bits than tell"
+        entry = self.queue.entry_bits
+        high = max((move.to + move.take[1] for move in operation.push), default=0)
         return [
+            (high <= entry, (*here, "push"), f"expected bits of an entry of {entry}, got up to bit {high - 1}"),
             (1 << row <= rows, (*here, "row"), f"{most} {rows} rows apart, got {row}"),
             (1 << neuron <= neurons, (*here, "neuron"), f"{most} {neurons} neurons apart, got {neuron}"),
             (bool(self.learning.circuits) or not uses, here, "expected a circuit in learning.circuits, got none"),
@@ -378,6 +386,26 @@ class SequencedChip(Section):
     def cores(self) -> int:
         """Number of cores: one."""
         return 1
+
+    @property
+    def routers(self) -> int:
+        """Number of routers: none."""
+        return 0
+
+    @property
+    def flit_bits(self) -> int:
+        """What one transfer carries, at the wider of both ports."""
+        return max(self.core.input.word_bits, self.core.output.word_bits)
+
+    @property
+    def link_mm(self) -> float:
+        """Length of links between routers: there are none."""
+        return 0.0
+
+    @property
+    def is_crossbar(self) -> bool:
+        """Whether the synapse memory reads columns as well as rows: no."""
+        return False
 
 
 def load_sequenced(path_or_name: str | os.PathLike[str], overrides: Iterable[str] = ()) -> SequencedChip:

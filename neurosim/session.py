@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.account.learning import LearningMemory, learning_memory
 from neurosim.checkpoint import FILE as CHECKPOINT
 from neurosim.checkpoint import Checkpoint, Stage, load_checkpoint, save_checkpoint
 from neurosim.config import FILE as CONFIG
-from neurosim.config import Config, digest_of, dropout, find_dataset, rule_part
+from neurosim.config import Config, PipelinedConfig, SequencedConfig, digest_of, dropout, find_dataset, rule_part
 from neurosim.data.datasets import Dataset
 from neurosim.data.order import presentations
 from neurosim.data.weights import load_weights
@@ -32,10 +33,12 @@ from neurosim.learning import load_rule
 from neurosim.place import place
 from neurosim.probe import Plan
 from neurosim.readout import READOUTS, marks
+from neurosim.sequenced_job import SequencedJob, build_job
 from neurosim.stimulus import Batch
 from neurosim.trace import TEMPORARY, write_file
+from neurosim.workloads import workload_of
 
-__all__ = ["Interrupted", "Job", "Progress", "prepare", "train", "trial_batches", "warm_up"]
+__all__ = ["AnyJob", "Interrupted", "Job", "Progress", "prepare", "train", "trial_batches", "warm_up"]
 
 _CHUNK = {"compiled": 200, "reference": 2}
 
@@ -60,9 +63,9 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """A configuration with everything loaded and placed: ready to run."""
+    """A configuration with everything loaded and placed: ready to run. `SequencedJob` is the same of the other kind."""
 
-    config: Config
+    config: PipelinedConfig
     data: Dataset
     image: Image
     initial: State
@@ -74,12 +77,54 @@ class Job:
         """Samples of each stage."""
         return {"train": self.config.presentations, "test": self.config.test}
 
+    @property
+    def name(self) -> str:
+        """Network and chip, in words."""
+        return self.image.name
 
-def prepare(config: Config) -> Job:
+    @property
+    def readout(self) -> str:
+        """What the rule calls its answer."""
+        return str(self.image.rule.READOUT)
+
+    def present(self, state: State, stage: str, start: int, stop: int) -> tuple[Run, NDArray[np.int64]]:
+        """Show the samples start .. stop - 1 of a stage to the chip; their run, and their labels."""
+        batch = (_training_batch if stage == "train" else _test_batch)(self, start, stop)
+        return simulate(self.image, state, batch, engine=self.config.engine), batch.labels
+
+    def marks(self, run: Run, labels: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """What is right about each sample (`readout.marks`)."""
+        return marks(run.output_counts, run.output_membrane, labels, membrane_alone=self.image.online)
+
+    def evaluation_state(self, trained: State) -> State:
+        """A chip fresh from reset that holds the trained weights: what inference does depends on them alone."""
+        state = self.initial.copy()
+        state.weights[:], state.bias[:] = trained.weights, trained.bias
+        return state
+
+    def weights(self, state: State) -> dict[str, NDArray[np.float64]]:
+        """W1, W2, ... (post, pre) and b1, b2, ... in real units."""
+        found = {f"W{q + 1}": matrix for q, matrix in enumerate(self.image.weights(state))}
+        return found | {f"b{q + 1}": vector for q, vector in enumerate(self.image.biases(state))}
+
+    def learning_memory(self) -> LearningMemory:
+        """Bits that learning takes besides what inference needs."""
+        rule = self.image.rule
+        card = rule.card(self.image.formats, rule_part(self.config.settings, rule))
+        return learning_memory(self.image, card, self.config.build_network(), self.config.chip)
+
+
+AnyJob = Job | SequencedJob
+
+
+def prepare(config: Config) -> AnyJob:
     """Load data, rule and weights, and place the network.
 
     Raises ConfigError, DataError or PlacementError with the reason if something does not exist or fit.
     """
+    if isinstance(config, SequencedConfig):
+        return _prepare_sequenced(config)
+    assert isinstance(config, PipelinedConfig)
     data = find_dataset(config.dataset, config.data_dir)
     rule = load_rule(config.rule)
     training = config.training()
@@ -106,7 +151,20 @@ def prepare(config: Config) -> Job:
     return Job(config, data, image, initial, tuple(quantisation), digest_of(config, inputs))
 
 
-def _check_rates(config: Config, image: Image) -> None:
+def _prepare_sequenced(config: SequencedConfig) -> SequencedJob:
+    """The same for a sequenced chip."""
+    data = workload_of(load_rule(config.rule)).view(find_dataset(config.dataset, config.data_dir))
+    inputs = {"data": _data_digest(config, data), "weights": ""}
+    loaded = None
+    if config.weights is not None:
+        (loaded,) = load_weights(config.weights, [(config.sizes[-1], config.sizes[0])])
+        inputs["weights"] = _hash(loaded)
+    job = build_job(config, data, loaded)
+    inputs["image"] = job.sequencer.digest()
+    return replace(job, digest=digest_of(config, inputs))
+
+
+def _check_rates(config: PipelinedConfig, image: Image) -> None:
     """The rate register holds the first learning rate and the last. Raises ConfigError."""
     first, last = (float(config.learning_rates(at, 1)[0]) for at in (0, config.presentations - 1))
     if image.online:
@@ -141,7 +199,7 @@ def _data_digest(config: Config, data: Dataset) -> str:
 
 
 def train(
-    job: Job,
+    job: AnyJob,
     folder: Path,
     *,
     resume: bool = False,
@@ -159,21 +217,19 @@ def train(
     """
     chunk = chunk or _CHUNK.get(job.config.engine, 1)
     checkpoint = _open(job, folder, resume)
-    stages = (("train", _training_batch), ("test", _test_batch))
     due = set(probes.due(job.totals["train"]))
-    bit = READOUTS[job.image.rule.READOUT]
+    bit = READOUTS[job.readout]
     with _interrupts() as interrupted:
-        for name, make in stages:
+        for name in ("train", "test"):
             stage, total = checkpoint.stages[name], job.totals[name]
             if name == "test" and stage.done == 0:
-                checkpoint.state = _evaluation_state(job, checkpoint.state)
+                checkpoint.state = job.evaluation_state(checkpoint.state)  # type: ignore[arg-type]
             saved = time.monotonic()
             while stage.done < total:
                 began = time.perf_counter()
                 stop = _stop(stage.done, total, chunk, due if name == "train" else set())
-                batch = make(job, stage.done, stop)
-                run = simulate(job.image, checkpoint.state, batch, engine=job.config.engine)
-                _add(stage, run, batch.labels, job.image.online, keep_samples=name == "test")
+                run, labels = job.present(checkpoint.state, name, stage.done, stop)  # type: ignore[arg-type]
+                _add(stage, run, job.marks(run, labels), keep_samples=name == "test")
                 stage.wall_s += time.perf_counter() - began
                 if name == "train" and stage.done in due:
                     _probe(job, checkpoint, probes.images, chunk)
@@ -193,14 +249,12 @@ def _stop(done: int, total: int, chunk: int, due: set[int]) -> int:
     return min(total, done + chunk, *(at for at in due if at > done))
 
 
-def _probe(job: Job, checkpoint: Checkpoint, images: int, chunk: int) -> None:
+def _probe(job: AnyJob, checkpoint: Checkpoint, images: int, chunk: int) -> None:
     """Test the weights of this moment on the first test images, on a copy of the chip."""
-    state, stage = _evaluation_state(job, checkpoint.state), checkpoint.stages["train"]
+    state, stage = job.evaluation_state(checkpoint.state), checkpoint.stages["train"]  # type: ignore[arg-type]
     found, images = [], min(images, job.config.test)
     for start in range(0, images, chunk):
-        batch = _test_batch(job, start, min(images, start + chunk))
-        run = simulate(job.image, state, batch, engine=job.config.engine)
-        found.append(marks(run.output_counts, run.output_membrane, batch.labels, membrane_alone=job.image.online))
+        found.append(job.marks(*job.present(state, "test", start, min(images, start + chunk))))  # type: ignore[arg-type]
     assert stage.run is not None
     checkpoint.probes.add(stage.done, np.concatenate(found), stage.run)
 
@@ -228,21 +282,16 @@ def trial_batches(data: Dataset, image: Image, samples: int, learning_rate: floa
     return [Batch(values, labels, 0, rate, True), Batch(values, labels, 0, 0 * rate, False)]
 
 
-def warm_up(job: Job) -> None:
+def warm_up(job: AnyJob) -> None:
     """Compile what a job needs: one sample to learn and one to recognise, on a copy of the chip."""
+    if isinstance(job, SequencedJob):
+        job.present(job.initial.copy(), "test", 0, 1)
+        return
     for batch in trial_batches(job.data, job.image, 1, job.config.training().learning_rate):
         simulate(job.image, job.initial.copy(), batch, engine=job.config.engine)
 
 
-def _evaluation_state(job: Job, trained: State) -> State:
-    """A chip fresh from reset that holds the trained weights: what inference does depends on them alone."""
-    state = job.initial.copy()
-    state.weights[:], state.bias[:] = trained.weights, trained.bias
-    return state
-
-
-def _add(stage: Stage, run: Run, labels: NDArray[np.int64], alone: bool, keep_samples: bool) -> None:
-    found = marks(run.output_counts, run.output_membrane, labels, membrane_alone=alone)
+def _add(stage: Stage, run: Run, found: NDArray[np.uint8], keep_samples: bool) -> None:
     stage.marks = np.concatenate([stage.marks, found])
     stage.cycles = np.concatenate([stage.cycles, run.sample_cycles])
     if not keep_samples:  # a long training would carry hundreds of megabytes along
@@ -253,10 +302,10 @@ def _add(stage: Stage, run: Run, labels: NDArray[np.int64], alone: bool, keep_sa
             sample_cycles=run.sample_cycles[:0],
         )
     stage.run = run if stage.run is None else stage.run + run
-    stage.done += len(labels)
+    stage.done += len(found)
 
 
-def _open(job: Job, folder: Path, resume: bool) -> Checkpoint:
+def _open(job: AnyJob, folder: Path, resume: bool) -> Checkpoint:
     """Take possession of the run directory: its checkpoint with `resume`, else a new one."""
     fresh = Checkpoint(job.digest, job.initial.copy(), {name: Stage() for name in job.totals})
     if resume and not folder.is_dir():

@@ -14,13 +14,14 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from neurosim import yamlio
-from neurosim.chip import load_chip
 from neurosim.complaint import Path as Keys
 from neurosim.complaint import did_you_mean
 from neurosim.config import Config, find_dataset, resolve
 from neurosim.errors import ConfigError, NeurosimError
 from neurosim.learning import load_rule
+from neurosim.machine import load_chip
 from neurosim.section import Natural, Positive, Section, require
+from neurosim.sequenced import SequencedChip
 
 __all__ = ["Cell", "RuleOptions", "Study", "cells", "check_names", "identity", "load_study"]
 
@@ -165,14 +166,17 @@ def cells(study: Study, *, data_dir: str | None = None) -> list[Cell]:
 
 def identity(config: Config) -> dict[str, Any]:
     """What tells a configuration from the others of a study, whatever the seed: names, not contents."""
-    core = config.chip.core
+    chip = config.chip
+    rounding = backward = "none"  # sequenced: synapses move by whole steps, and send nothing back
+    if not isinstance(chip, SequencedChip):
+        rounding, backward = chip.core.learning.rounding, chip.core.learning.backward
     return {
         "rule": Path(config.rule).stem,
-        "chip": config.chip.name,
+        "chip": chip.name,
         "network": config.network,
-        "bits": core.synapse.weight_bits,
-        "rounding": core.learning.rounding,
-        "backward": core.learning.backward,
+        "bits": chip.core.synapse.weight_bits,
+        "rounding": rounding,
+        "backward": backward,
     }
 
 

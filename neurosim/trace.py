@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import IO, Any, cast
 
 import numpy as np
@@ -107,9 +108,13 @@ def load_arrays(path: Path) -> Arrays:
 
 
 def flatten(record: Any, prefix: str = "") -> Arrays:
-    """The fields of a dataclass of arrays and numbers as arrays named `prefix + field`; None is left out."""
+    """The fields of a dataclass of arrays and numbers as arrays named `prefix + field`.
+
+    None is left out, and so is a list: words that were loaded and do not change.
+    """
     values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
-    return {prefix + name: np.asarray(value) for name, value in values.items() if value is not None}
+    kept = {name: value for name, value in values.items() if not isinstance(value, list | NoneType)}
+    return {prefix + name: np.asarray(value) for name, value in kept.items()}
 
 
 def run_from_arrays(arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Run:

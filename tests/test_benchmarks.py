@@ -151,3 +151,9 @@ def test_memory_per_synapse(side: ModuleType) -> None:
     graph, core = scaling.connectome(net)
     fabric = scaling.place_connectome(graph, scaling.chip_for(net), core)
     assert side.array_bytes(fabric, fabric.new_state()) <= scaling.MEMORY_BAR * fabric.synapses
+
+
+def test_the_energies_of_odin_are_printed_beside_the_published_ones() -> None:
+    done = smoke("odin_energy")
+    assert done.returncode == 0, done.stderr
+    assert "12.7  12.77  1.0054" in done.stdout and "Not published" in done.stdout

@@ -21,7 +21,7 @@ from neurosim.image import Image, State
 from neurosim.replay import Verdict
 from neurosim.results import read_summary
 from neurosim.stimulus import Batch
-from neurosim.workloads import desire_mnist, ssnn_mnist
+from neurosim.workloads import desire_mnist, sdsp_digits, ssnn_mnist
 
 TINY = ["run", "--chip", "tiny", "--network", "784-16-10", "--train", "60", "--test", "40", "--epochs", "2"]
 FAKE = Path(__file__).with_name("fake_engine.py")
@@ -112,7 +112,7 @@ def test_a_malformed_run_gets_one_message(arguments: list[str], message: str, tm
         (["reprice", "."], "--costs"),
         (["plot", "nowhere"], "summary.json"),
         (["rules", "desire"], "did you mean desire_bp"),
-        (["schema", "chips"], "'chip', 'costs'"),
+        (["schema", "chips"], "'chip', 'sequenced', 'costs'"),
     ],
     ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )
@@ -208,7 +208,7 @@ def test_check_place_rules_and_schema() -> None:
     assert (placed.exit_code, "hidden1[0:16]" in placed.stdout) == (0, True), placed.output
     cards = invoke("rules")
     assert (cards.exit_code, "Desire back-propagation" in cards.stdout) == (0, True), cards.output
-    for what in ("chip", "costs", "run"):
+    for what in ("chip", "sequenced", "costs", "run"):
         schema = json.loads(invoke("schema", what).stdout)
         assert schema["type"] == "object" and schema["additionalProperties"] is False
 
@@ -250,8 +250,10 @@ def test_verify_names_the_shipped_chips_that_it_leaves_out(monkeypatch: pytest.M
     monkeypatch.setattr("neurosim.engine.verify.verify", lambda image, state, batch: None)
     result = invoke("verify", "--network", "784-16-10")
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[0] == "loihi: left out: it has no learning circuit (core.learning.circuits)"
-    shown = [tuple(line.split()[2:4]) for line in result.stdout.splitlines()[1:]]
+    left_out = "left out: it has no learning circuit (core.learning.circuits)"
+    lines = result.stdout.splitlines()
+    assert lines[:2] == [f"loihi: {left_out}", f"tinyodin: {left_out}"] and lines[2].startswith("odin: left out: ")
+    shown = [tuple(line.split()[2:4]) for line in lines[3:]]
     chips, rules = ("mesh16,", "mesh64,", "tiny,"), ("desire_bp,", "ssnn_bp,")
     assert shown == [(chip, rule) for chip in chips for rule in rules]
 
@@ -279,7 +281,7 @@ def test_replay_counts_the_identical_cases(monkeypatch: pytest.MonkeyPatch, tmp_
     cases = [Verdict("o01", True, ""), Verdict("o16", None, "needs two channels")]
     monkeypatch.setattr("neurosim.replay.replay_paths", lambda paths, engine: iter(cases))
     result = invoke("replay", str(tmp_path))
-    expected = "o01: identical\no16: not modelled: needs two channels\n1 of 2 identical\n"
+    expected = "o01: IDENTICAL\no16: not modelled: needs two channels\n1 of 2 identical\n"
     assert (result.exit_code, result.stdout) == (1, expected)
     cases[1] = Verdict("o16", False, "packet 3")
     assert "o16: DIFFERENT (compiled engine): packet 3" in invoke("replay", str(tmp_path)).stdout
@@ -302,17 +304,19 @@ def test_a_network_that_does_not_fit_is_no_fault_of_the_chip() -> None:
 
 def test_the_defaults_are_those_of_the_rules_workload() -> None:
     defaults = {parameter.name: parameter.default for parameter in main.commands["run"].params}  # type: ignore[attr-defined]
-    assert (defaults["rule"], defaults["dataset"]) == (desire_mnist.RULE, desire_mnist.DATASET)
+    assert defaults["dataset"] == desire_mnist.DATASET
+    assert resolve("mesh16").rule == desire_mnist.RULE and resolve("odin").rule == sdsp_digits.RULE
     text = " ".join(invoke("run", "--help").stdout.split())
+    assert f"[default: {desire_mnist.RULE}, or {sdsp_digits.RULE} on sequenced chips such as odin]" in text
     for name in ("NETWORK", "EPOCHS"):
-        first, second = (getattr(workload, name) for workload in (desire_mnist, ssnn_mnist))
-        assert f"[default: the rule's: {first}, or {second} for ssnn_bp]" in text
-    for workload in (desire_mnist, ssnn_mnist):
-        config = resolve("mesh16", rule=workload.RULE)
+        first, second, third = (getattr(workload, name) for workload in (desire_mnist, ssnn_mnist, sdsp_digits))
+        assert f"[default: the rule's: {first}, {second} for ssnn_bp, {third} for sdsp]" in text
+    for workload in (desire_mnist, ssnn_mnist, sdsp_digits):
+        config = resolve("odin" if workload is sdsp_digits else "mesh16", rule=workload.RULE)
         found = (config.network, config.encoder, config.neuron, config.dataset, config.epochs)
         expected = (workload.NETWORK, workload.ENCODER, workload.NEURON, workload.DATASET, workload.EPOCHS)
         assert found == expected
-        assert resolve("mesh16", "784-16-10", workload.RULE, epochs=1).epochs == 1
+    assert resolve("mesh16", "784-16-10", epochs=1).epochs == resolve("odin", "256-10", epochs=1).epochs == 1
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -12,6 +12,7 @@ NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 SHOWN = {
     "compare_rules": (3, ("orders are certain", "how sure: each row against the next")),
     "first_run": (3, ("strictly right", "horowitz45")),
+    "odin_sdsp": (2, ("after 80 lessons:\n[1, 0, 0, 0]\n[0, 1, 0, 0]", "events in odin_trace.json")),
 }
 
 

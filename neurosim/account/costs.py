@@ -154,7 +154,8 @@ class Static(Section):
 class CostTable(Section):
     """Prices of every op of `neurosim.ops`, and static power.
 
-    ops: pJ per event. per_bit: pJ per bit of a flit. per_bit_mm: pJ per bit of a flit and mm of link.
+    clock: pJ per cycle and core, whatever happens in it; without it nothing.  ops: pJ per event.
+    per_bit: pJ per bit of a flit. per_bit_mm: pJ per bit of a flit and mm of link.
     A memory op without an entry under `ops` is priced by the law under `sram`; transposable: what a crossbar changes.
     """
 
@@ -166,6 +167,7 @@ class CostTable(Section):
     vdd_v: Annotated[float, Field(gt=0, le=100)] | None = None
     sram: Sram | None = None
     transposable: Transposable | None = None
+    clock: Cost | None = None
     ops: dict[str, Cost]
     per_bit: dict[str, Cost] = Field(default_factory=dict)
     per_bit_mm: dict[str, Cost] = Field(default_factory=dict)

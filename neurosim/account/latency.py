@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.chip import Chip
+from neurosim.machine import Machine
 
 __all__ = ["Latency", "latency", "microseconds"]
 
@@ -19,12 +19,12 @@ class Latency(NamedTuple):
     max_us: float
 
 
-def microseconds(cycles: NDArray[np.int64], chip: Chip) -> NDArray[np.float64]:
+def microseconds(cycles: NDArray[np.int64], chip: Machine) -> NDArray[np.float64]:
     """float64 of the same shape: cycles / clock in MHz."""
     return np.asarray(cycles / chip.clock_mhz, np.float64)
 
 
-def latency(sample_cycles: NDArray[np.int64], chip: Chip) -> Latency:
+def latency(sample_cycles: NDArray[np.int64], chip: Machine) -> Latency:
     """Mean and tail of the samples of a run. sample_cycles: int64[samples]; all zero if there are none."""
     if not len(sample_cycles):
         return Latency(0.0, 0.0, 0.0, 0.0)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.chip import Chip
+from neurosim.machine import Machine
 from neurosim.ops import Op, describe
 
 __all__ = ["Accesses", "accesses"]
@@ -20,7 +20,7 @@ class Accesses(NamedTuple):
     bits: NDArray[np.int64]
 
 
-def accesses(counts: NDArray[np.int64], chip: Chip) -> tuple[Accesses, ...]:
+def accesses(counts: NDArray[np.int64], chip: Machine) -> tuple[Accesses, ...]:
     """One row for each memory and access, in op order; rows and columns of a crossbar together.
 
     counts: int64[phases, nodes, ops].
@@ -28,6 +28,6 @@ def accesses(counts: NDArray[np.int64], chip: Chip) -> tuple[Accesses, ...]:
     memories, words = chip.core.memories(), dict[tuple[str, str], NDArray[np.int64]]()
     for op in Op:
         _, memory, access, _ = describe(op)
-        if memory is not None and access is not None:
+        if memory is not None and memory in memories and access is not None:
             words[memory, access] = words.get((memory, access), 0) + counts[:, :, op].sum(axis=1)
     return tuple(Accesses(*key, count, count * memories[key[0]].word_bits) for key, count in words.items())

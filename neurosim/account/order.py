@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.account.costs import CostTable
-from neurosim.account.energy import leakage, prices
+from neurosim.account.energy import clocking, leakage, prices
 from neurosim.chip import Chip
+from neurosim.machine import Machine
 from neurosim.ops import OPS
 
 __all__ = ["Bill", "Order", "bill", "mean_bill", "order", "total"]
@@ -55,7 +56,7 @@ class Order(NamedTuple):
         return "above" if self.low > 0.0 else "open"
 
 
-def bill(ops: Ints, cycles: int, samples: int, chip: Chip, costs: CostTable) -> Bill:
+def bill(ops: Ints, cycles: int, samples: int, chip: Machine, costs: CostTable) -> Bill:
     """What one sample costs, by uncertain constant. ops: int64[ops], events of all `samples`; cycles: their time."""
     table = hashlib.sha256(costs.model_dump_json().encode()).hexdigest()[:8]
     plain, found = _parts(ops, cycles, _without_crossbar(chip), costs), _parts(ops, cycles, chip, costs)
@@ -64,15 +65,19 @@ def bill(ops: Ints, cycles: int, samples: int, chip: Chip, costs: CostTable) -> 
     return {f"{table}.{name}": part / samples / 1000 for name, part in {**plain, **crossbar}.items()}
 
 
-def _parts(ops: Ints, cycles: int, chip: Chip, costs: CostTable) -> Bill:
-    """Energies in pJ by op, and by kind of leakage."""
+def _parts(ops: Ints, cycles: int, chip: Machine, costs: CostTable) -> Bill:
+    """Energies in pJ by op, of the clock, and by kind of leakage."""
     dynamic = ops * prices(chip, costs)
     microseconds = cycles / chip.clock_mhz
     parts = {name: dynamic[:, k] for k, name in enumerate(OPS) if ops[k]}
+    if costs.clock is not None:
+        parts["clock"] = cycles * clocking(chip, costs).sum(axis=1)
     return parts | {f"static.{name}": uw * microseconds for name, uw in leakage(chip, costs).items()}
 
 
-def _without_crossbar(chip: Chip) -> Chip:
+def _without_crossbar(chip: Machine) -> Machine:
+    if not isinstance(chip, Chip) or not chip.is_crossbar:
+        return chip
     learning = chip.core.learning.model_copy(update={"backward": "transposed_read"})
     return chip.model_copy(update={"core": chip.core.model_copy(update={"learning": learning})})
 

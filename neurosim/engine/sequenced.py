@@ -296,7 +296,10 @@ def run_sequence(m: Sequenced, c: tuple, last: int, pause: int, before: Ints) ->
         asked = request(m)
         busy = now <= clock[CLOCK.busy_until]
         clock[CLOCK.end] = max(clock[CLOCK.end], clock[CLOCK.busy_until])
-        if now >= last and not busy:
+        if now >= last:
+            if busy:
+                clock[CLOCK.now] = clock[CLOCK.busy_until] + 1
+                continue
             if clock[CLOCK.level] > 0 or asked <= now:
                 clock[CLOCK.end] = now
             return STOPPED
@@ -318,6 +321,6 @@ def run_sequence(m: Sequenced, c: tuple, last: int, pause: int, before: Ints) ->
             later = next_change(m, now, asks)
             if later == NEVER:
                 return IDLE
-            clock[CLOCK.now] = later if busy or later < last else last
+            clock[CLOCK.now] = min(later, last)
         else:
             clock[CLOCK.now] = serve(m, c, operation, now, asked, before)

@@ -31,7 +31,8 @@ def watch(m: Sequenced, cycle: int, written: int, event: int, code: int) -> None
     if written != 0:
         for line in range(m.tables.watch.shape[0]):
             place, word = m.tables.watch[line], 0
-            values = (event, np.int64(m.up[n]), np.int64(m.down[n]), m.field[CALCIUM, n], m.field[MEMBRANE, n])
+            membrane = m.field[MEMBRANE, n] & ((1 << m.controls.membrane_bits) - 1)
+            values = (event, np.int64(m.up[n]), np.int64(m.down[n]), m.field[CALCIUM, n], membrane)
             for k in range(5):
                 if place[k] >= 0:
                     word |= values[k] << place[k]

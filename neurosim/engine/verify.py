@@ -1,17 +1,20 @@
 """Do the two engines agree? Runs both on the same batch and compares every event, count, cycle and weight."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from neurosim.engine import simulate
 from neurosim.engine.run import EVENTS, Run
+from neurosim.engine.sequence import play
 from neurosim.fabric import Fabric, FabricState
 from neurosim.image import Image, State
 from neurosim.ops import CAUSES, OPS, PHASES, UNITS
-from neurosim.stimulus import Batch, Raster
+from neurosim.sequencer import CLOCK, Sequencer, SequencerState
+from neurosim.stimulus import Batch, Events, Raster
 
-__all__ = ["Difference", "compare", "verify"]
+__all__ = ["Difference", "compare", "verify", "verify_sequence"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,24 @@ def verify(
     reference = simulate(image, mine, stimulus, "reference", record=True)
     compiled = simulate(image, other, stimulus, "compiled", record=True)
     return compare(reference, compiled) or _states(mine, other)
+
+
+def verify_sequence(sequencer: Sequencer, state: SequencerState, events: Events) -> Difference | None:
+    """The same for a sequenced chip; `state` is left as the compiled engine leaves it."""
+    mine = state.copy()
+    reference = play(sequencer, mine, events, engine="reference", record=True)
+    compiled = play(sequencer, state, events, engine="compiled", record=True)
+    for name in ("handshakes", "operations", "outputs", "counts"):
+        x, y = getattr(reference, name), getattr(compiled, name)
+        if x.shape != y.shape:
+            return Difference(name, f"{len(x)} rows", f"{len(y)} rows")
+        if (x != y).any():
+            at = tuple(int(i) for i in np.argwhere(x != y)[0])
+            where = CLOCK._fields[at[0]] if name == "counts" else f"{name} {list(at)}"
+            return Difference(where, str(x[at]), str(y[at]))
+    if mine.entries() != state.entries():  # what lies behind them in the memory of the queue is no state
+        return Difference("final queue", str(mine.entries()), str(state.entries()))
+    return _states(mine, state, ("field", "up", "down", "code"))
 
 
 def compare(reference: Run, compiled: Run) -> Difference | None:
@@ -74,8 +95,12 @@ def _place(name: str, at: tuple[int, ...]) -> str:
     return f"{name}{list(at)}"
 
 
-def _states(reference: State | FabricState, compiled: State | FabricState) -> Difference | None:
-    for name in (field.name for field in fields(reference)):
+def _states(
+    reference: State | FabricState | SequencerState,
+    compiled: State | FabricState | SequencerState,
+    names: Sequence[str] = (),
+) -> Difference | None:
+    for name in names or [field.name for field in fields(reference)]:
         x, y = np.asarray(getattr(reference, name)), np.asarray(getattr(compiled, name))
         if (x != y).any():
             at = tuple(int(i) for i in np.argwhere(x != y)[0]) if x.ndim else ()

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from neurosim.data.datasets import Dataset
+
 __all__ = [
     "DATASET",
     "ENCODER",
@@ -27,6 +29,7 @@ __all__ = [
     "default_preset",
     "learning_rates",
     "preset_values",
+    "view",
 ]
 
 RULE = "desire_bp"
@@ -106,3 +109,8 @@ def learning_rates(
         factors = np.array([exp(-settings.decay * int(epoch)) for epoch in epochs], np.float64)
         return np.asarray(settings.learning_rate * factors, np.float64)
     return np.full(count, settings.learning_rate)
+
+
+def view(data: Dataset) -> Dataset:
+    """What the chip is shown of a data set: all of it."""
+    return data

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from neurosim.data.datasets import Dataset
+
 __all__ = [
     "DATASET",
     "ENCODER",
@@ -23,6 +25,7 @@ __all__ = [
     "default_preset",
     "learning_rates",
     "preset_values",
+    "view",
 ]
 
 RULE = "ssnn_bp"
@@ -60,3 +63,8 @@ def learning_rates(settings: Settings, first: int, count: int, per_epoch: int, t
     """
     part = np.arange(first, first + count) * (settings.halvings + 1) // max(total, 1)
     return np.asarray(settings.learning_rate * 2.0**-part, np.float64)
+
+
+def view(data: Dataset) -> Dataset:
+    """What the chip is shown of a data set: all of it."""
+    return data

@@ -18,6 +18,7 @@ from pathlib import Path
 from .mutant import Mutant
 from .mutants_channels import CHANNELS
 from .mutants_online import KERNELS, ONLINE
+from .mutants_sequenced import CHIPS, SEQUENCED, first_difference
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 24  # per kind of traffic; most mutants fall at the first few
@@ -280,15 +281,21 @@ PHASED_AND_ROUTED = (
 )  # fmt: skip
 
 
-MUTANTS = (*PHASED_AND_ROUTED, *ONLINE, *KERNELS, *CHANNELS)
-RECORDED = (
-    "tests/silicon/test_noc_golden.py",
-    "tests/agreement/test_network.py::test_both_engines_agree_on_virtual_channels",
-)
-JUDGES = (  # of kernels
-    "tests/test_generator.py", "tests/test_neuron", "tests/silicon/test_ssnn_golden.py",
-    "tests/test_learning/test_ssnn_kernels.py", "tests/test_learning/test_ssnn_engine.py",
-)  # fmt: skip
+MUTANTS = (*PHASED_AND_ROUTED, *ONLINE, *KERNELS, *SEQUENCED, *CHIPS, *CHANNELS)
+JUDGES = {  # of what both engines share
+    "kernels": (
+        "tests/test_generator.py", "tests/test_neuron", "tests/silicon/test_ssnn_golden.py",
+        "tests/test_learning/test_ssnn_kernels.py", "tests/test_learning/test_ssnn_engine.py",
+    ),
+    "chips": (
+        "tests/silicon/test_odin.py", "tests/test_engine/test_sequenced.py", "tests/test_learning/test_sdsp.py",
+        "tests/test_neuron/test_tinyodin_lif.py",
+    ),
+    "channels": (
+        "tests/silicon/test_noc_golden.py",
+        "tests/agreement/test_network.py::test_both_engines_agree_on_virtual_channels",
+    ),
+}  # fmt: skip
 
 
 def main(words: list[str]) -> int:
@@ -326,12 +333,10 @@ def apply(mutant: Mutant, engine: Path) -> str:
 
 
 def court_of(mutant: Mutant) -> str:
-    """Who finds it: the tests of kernels, which both engines share; recorded traffic and scripts (virtual channels); or
-    the agreement of the engines, on SSNN-BP alone or on all.
-    """
-    if mutant in CHANNELS:
-        return "channels"
-    return "kernels" if mutant in KERNELS else "online" if mutant in ONLINE else "all"
+    """Who finds it: tests of what both engines share, or their agreement, on one kind of machine or on all others."""
+    courts = {"kernels": KERNELS, "chips": CHIPS, "online": ONLINE, "sequenced": SEQUENCED,
+              "channels": CHANNELS}  # fmt: skip
+    return next((court for court, mutants in courts.items() if mutant in mutants), "all")
 
 
 def attempt(mutant: Mutant | None, court: str) -> str:
@@ -344,8 +349,8 @@ def attempt(mutant: Mutant | None, court: str) -> str:
             engine = folder / "neurosim" / "engine"
             (engine / mutant.file).write_text(apply(mutant, engine))
         environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": name, "PYTHONWARNINGS": "ignore"}
-        if court in ("kernels", "channels"):
-            return judged(name, environment, JUDGES if court == "kernels" else RECORDED)
+        if court in JUDGES:
+            return judged(name, environment, JUDGES[court])
         command = [sys.executable, "-m", "tests.agreement.mutants", "--examples", str(EXAMPLES), court]
         try:
             done = subprocess.run(
@@ -358,10 +363,10 @@ def attempt(mutant: Mutant | None, court: str) -> str:
         return done.stdout.strip()
 
 
-def judged(folder: str, environment: dict[str, str], judges: tuple[str, ...]) -> str:
+def judged(folder: str, environment: dict[str, str], tests: tuple[str, ...]) -> str:
     """The first of these tests that fails in the package of `folder`; empty: none."""
     shutil.copy(ROOT / "pyproject.toml", folder)
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *judges]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     if done.returncode not in (0, 1) or bool(done.returncode) != bool(failed):
@@ -413,7 +418,9 @@ def run_examples(number: int, online: bool = False) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--examples"]:
-        text = run_examples(int(sys.argv[2]), "online" in sys.argv)
+        number = int(sys.argv[2])
+        sequenced = "sequenced" in sys.argv
+        text = first_difference(6 * number) if sequenced else run_examples(number, "online" in sys.argv)
         print(text)
         sys.exit(1 if text else 0)
     sys.exit(main(sys.argv[1:]))

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from neurosim.account.costs import load_costs
+from neurosim.account.costs import Cost, load_costs
 from neurosim.account.energy import BAND, power, price, prices
+from neurosim.account.order import bill, total
 from neurosim.chip import load_chip
 from neurosim.ops import FLIT_OPS, LINK_OPS, PHASES, Op, Phase, unit_of
 
@@ -181,3 +182,19 @@ def test_a_crossbar_pays_for_its_cells_in_every_access_and_at_rest() -> None:
     assert extra.tolist() == pytest.approx([0, 64 * 0.33 * 2.24, 64 * 1.0 * 13.9])
     idle = load_chip("tiny", ["core.learning.backward=crossbar", "core.learning.circuits=[]"])
     assert np.array_equal(prices(idle, costs), rows)
+
+
+def test_the_clock_worked_out_by_hand() -> None:
+    # 1.5 pJ a cycle and core, on two cores; the host has no clock.
+    text = {"mid_pj": 1.5, "source": "made up", "quality": "estimated"}
+    costs = TABLES["cacti22lop"].model_copy(update={"clock": Cost.model_validate(text)})
+    counts, cycles = ledger([], [0, 200, 0, 0])
+    with_clock, without = (price(counts, cycles, CHIP, table) for table in (costs, TABLES["cacti22lop"]))
+    assert with_clock.total[MID] - without.total[MID] == pytest.approx(200 * 2 * 1.5)
+    assert with_clock.by_unit()["clock"][MID].tolist() == pytest.approx([0, 600, 0, 0])
+    assert with_clock.clock[MID, 1].tolist() == pytest.approx([300, 300, 0]) and not without.clock.any()
+    assert with_clock.by_phase()[MID].sum() == pytest.approx(with_clock.total[MID])
+    ops, bills = counts.sum(axis=(0, 1)), []
+    for table in (costs, TABLES["cacti22lop"]):
+        bills.append(total(bill(ops, 200, 1, CHIP, table)))
+    assert bills[0][MID] - bills[1][MID] == pytest.approx(0.6)

@@ -41,6 +41,9 @@ RESULTS = {
     "on_update": ("weight",),
     "start": ("error",),
     "on_error": ("error", "symbol"),
+    "on_neuron": ("calcium", "wait", "up", "down"),
+    "on_pre": ("weight",),
+    "on_reference": ("weight",),
 }
 TRIALS = 2000
 
@@ -62,10 +65,15 @@ class Words:
         self.range = {name: (-(2 ** (n - 1)), 2 ** (n - 1) - 1) for name, n in signed.items()} | {
             "count": (0, 2 ** bits.get("count", 0) - 1),
             "trace": (0, trace),
-            "credit": (0, settings.steps * trace),
+            "credit": (0, getattr(settings, "steps", 0) * trace),
             "rate": (0, 2**16 - 1),
             "random": (0, 255 if rule.SCHEDULE == "online" else 2**32 - 1),
         } | dict.fromkeys(("is_label", "label", "winner", "spike"), (0, 1))  # fmt: skip
+        if rule.SCHEDULE == "event":
+            self.range |= {"weight": (0, 2**formats.weight_bits - 1), "theta_membrane": (0, 255)}
+            self.range |= dict.fromkeys(("calcium", "theta_1", "theta_2", "theta_3"), (0, trace))
+            self.range |= dict.fromkeys(("wait", "leak"), (0, 2 ** bits["calcium wait"] - 1))
+            self.range |= dict.fromkeys(("fired", "reference", "up", "down"), (0, 1))
 
     def draw(self, name: str, rng: np.random.Generator, symbols: list[int]) -> int:
         """Any value of a word, small ones and the extremes more often than by chance."""
@@ -74,6 +82,8 @@ class Words:
         low, high = self.range[name]
         if name == "credit":
             high -= self.range["trace"][1]  # there is room for one more trace
+        if name == "wait":
+            high -= 1  # the word wraps
         near = int(rng.normal(0, 2.0 ** rng.integers(0, 34)))
         return [low, high, int(rng.integers(low, high + 1)), min(max(near, low), high)][rng.integers(0, 4)]
 
@@ -126,7 +136,7 @@ def test_results_fit_the_declared_words(name: str, changes: dict[str, Any], form
             else:
                 low, high = words.range[word]
                 assert low <= value <= high, f"{kernel}{tuple(arguments)}: {word} = {value}, not {low}..{high}"
-    assert len(symbols) > 1 and symbols == {-s for s in symbols}
+    assert (len(symbols) > 1) == (rule.SCHEDULE != "event") and symbols == {-s for s in symbols}
     assert len(symbols) <= 2**words.card.symbol_bits
 
 

@@ -3,7 +3,6 @@
 Words are kept field by field. Every strobe is counted where it happens: one call here is one cycle of one memory.
 """
 
-from neurosim.image import Ints
 from neurosim.sequenced import FIELDS, Bits
 from neurosim.sequencer import CLOCK, Sequencer, SequencerState
 
@@ -26,9 +25,9 @@ def signed(value: int, bits: int) -> int:
 class Neurons:
     """Neuron memory, the neuron's circuit, and the flags that stand in registers beside it."""
 
-    def __init__(self, sequencer: Sequencer, state: SequencerState, count: Ints) -> None:
+    def __init__(self, sequencer: Sequencer, state: SequencerState) -> None:
         self.neuron, self.rule, self.constants = sequencer.neuron, sequencer.rule, sequencer.constants
-        self.places, self.count = sequencer.chip.core.neuron.fields, count
+        self.places, self.count = sequencer.chip.core.neuron.fields, state.clock
         self.learning = bool(sequencer.chip.core.learning.circuits)
         self.words = [dict(zip(FIELDS, (int(v) for v in column), strict=True)) for column in state.field.T]
         self.up, self.down = [int(v) for v in state.up], [int(v) for v in state.down]
@@ -75,8 +74,8 @@ class Neurons:
 class Synapses:
     """Synapse memory and the learning circuits at its port. One word of one row is at the port at a time."""
 
-    def __init__(self, sequencer: Sequencer, state: SequencerState, count: Ints) -> None:
-        self.rule, self.constants, self.count = sequencer.rule, sequencer.constants, count
+    def __init__(self, sequencer: Sequencer, state: SequencerState) -> None:
+        self.rule, self.constants, self.count = sequencer.rule, sequencer.constants, state.clock
         self.memory, self.registers = sequencer.chip.core.synapse, sequencer.chip.core.registers
         self.inhibitory, self.code = sequencer.tables.inhibitory, state.code
         self.neurons = sequencer.chip.core.neuron.entries

@@ -1,4 +1,4 @@
-"""Parts of the reference engine of sequenced chips: registers on a clock, the event queue, both ports and their far ends.
+"""Parts of the reference engine of sequenced chips: registers on a clock, event queue, both ports and their far ends.
 
 A cycle has the three phases of `clock`: at its edge (FINISH) registers take what was at their inputs in the cycle
 before; then the far ends drive their wires (DELIVER), from what they see of the chip in this cycle; then the parts of
@@ -15,7 +15,7 @@ from neurosim.image import Ints
 from neurosim.sequenced import Link
 from neurosim.sequencer import CLOCK
 
-__all__ = ["Clock", "EventQueue", "Output", "Receiver", "Register", "Sender", "Synchroniser"]
+__all__ = ["Clock", "EventQueue", "Output", "Pace", "Receiver", "Register", "Sender", "Synchroniser"]
 
 
 class Register:
@@ -90,6 +90,22 @@ class Clock:
                 register.edge()
 
 
+class Pace:
+    """The controller's cycles, and what each was for."""
+
+    def __init__(self, env: simpy.Environment, count: Ints) -> None:
+        self.env, self.count = env, count
+
+    def next_cycle(self) -> simpy.Event:
+        """To be waited for: the controller's moment in the next cycle."""
+        return At(self.env, 1, ARBITRATE)
+
+    def spend(self, place: int) -> None:
+        """This cycle is active; count it."""
+        self.count[place] += 1
+        self.count[CLOCK.end] = self.env.now
+
+
 class Sender:
     """The far end of the input port: a word and REQ for each event, in order; ACK comes from the chip."""
 
@@ -102,8 +118,9 @@ class Sender:
 
     def earliest(self, event: int) -> int:
         """The cycle in which REQ of an event may rise, once the one ahead is done."""
-        gaps = self.link.gap_cycles
-        return max(self.events[event][0], int(self.count[CLOCK.ack_low]) + gaps[(int(self.count[CLOCK.served]) - 1) % len(gaps)])
+        gaps, (earliest, _) = self.link.gap_cycles, self.events[event]
+        gap = gaps[(int(self.count[CLOCK.served]) - 1) % len(gaps)]
+        return max(earliest, int(self.count[CLOCK.ack_low]) + gap)
 
     @property
     def is_done(self) -> bool:
