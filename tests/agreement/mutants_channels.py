@@ -16,8 +16,6 @@ CHANNELS = (
            "(r.channel - turn[r.input]) % count", "r.channel"),
     Mutant("channels: an output's turn stays", "an input begins behind the output that it has won", SLOW,
            "gate.output_turn, output.pointer = (o + 1)", "gate.output_turn, output.pointer = o"),
-    Mutant("channels: lowest output first", "an input begins behind the output that it has won", SLOW,
-           "(r.output - turn[r.input]) % self.radix", "r.output"),
     Mutant("channels: an input's turn stays", "an output begins behind the input that has won", SLOW,
            "(i + 1) % self.radix\n", "i\n"),
     Mutant("channels: lowest input first", "an output begins behind the input that has won", SLOW,
@@ -49,8 +47,6 @@ CHANNELS = (
            "(half, count) if upper else (0, half)", "(0, count)"),
     Mutant("torus: the terminal has classes", "the ejection port may use all channels", TORUS,
            "    low, high = 0, count\n", "    low, high = (half, count) if channel >= half else (0, half)\n"),
-    Mutant("torus: always up", "the shorter way round", TORUS,
-           "return 1 if 2 * up < length else -1", "return 1"),
     # The compiled engine
     Mutant("compiled channels: a channel's turn stays", "an input begins behind the channel that has won", FAST,
            "m.turn[index(q)].channel = v + 1 if v + 1 < hw.channels else 0", "m.turn[index(q)].channel = v"),
