@@ -7,7 +7,8 @@ import numpy as np
 
 from neurosim.errors import ConfigError
 from neurosim.image import Ints
-from neurosim.sequenced import Bits, Choice, Operation, SequencedChip
+from neurosim.operations import Bits, Choice, Operation
+from neurosim.sequenced import SequencedChip
 
 __all__ = ["Assembler", "neuron_word"]
 

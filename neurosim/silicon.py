@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from neurosim.engine.sequence import Sequence, check_events, play
 from neurosim.errors import ConfigError, ReplayError
+from neurosim.microcode import CLOCK
 from neurosim.sequenced import FIELDS, SequencedChip, load_sequenced
-from neurosim.sequencer import CLOCK, Sequencer, SequencerState, build_sequencer
+from neurosim.sequencer import Sequencer, SequencerState, build_sequencer
 from neurosim.stimulus import Events
 from neurosim.vectors import Verdict
 

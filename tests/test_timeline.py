@@ -9,8 +9,9 @@ import pytest
 from neurosim.assembler import Assembler, neuron_word
 from neurosim.engine.sequence import Sequence, play
 from neurosim.errors import ConfigError
+from neurosim.microcode import CLOCK
 from neurosim.sequenced import load_sequenced
-from neurosim.sequencer import CLOCK, build_sequencer
+from neurosim.sequencer import build_sequencer
 from neurosim.stimulus import Events
 from neurosim.timeline import queue_level, save_timeline, timeline
 

@@ -9,7 +9,8 @@ from neurosim.engine.compiled import bound
 from neurosim.engine.controller import FULL, PAUSED, Sequenced
 from neurosim.engine.sequence import Sequence, counted
 from neurosim.image import Ints
-from neurosim.sequencer import CLOCK, Sequencer, SequencerState
+from neurosim.microcode import CLOCK
+from neurosim.sequencer import Sequencer, SequencerState
 from neurosim.stimulus import Events
 
 __all__ = ["play"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neurosim.image import Ints
 from neurosim.kernel import inlined, kernel
-from neurosim.sequencer import (
+from neurosim.microcode import (
     CLOCK,
     DO,
     FROM,
@@ -32,8 +32,8 @@ __all__ = ["FULL", "IDLE", "NEVER", "PAUSED", "POP", "SERVE", "STOPPED", "WAIT",
            "transfer"]  # fmt: skip
 
 NEVER = 1 << 60
-WAIT, POP, SERVE = range(3)  # sequenced.ACTIONS
-OUTPUT_BUSY, QUEUE_FULL, URGENT_INPUT, INPUT, QUEUE = range(5)  # sequenced.GUARDS
+WAIT, POP, SERVE = range(3)  # operations.ACTIONS
+OUTPUT_BUSY, QUEUE_FULL, URGENT_INPUT, INPUT, QUEUE = range(5)  # operations.GUARDS
 IDLE, STOPPED, FULL, PAUSED = range(4)  # why the kernel returned
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from neurosim.errors import ConfigError
 from neurosim.image import Ints
-from neurosim.sequencer import CLOCK, Sequencer, SequencerState
+from neurosim.microcode import CLOCK
+from neurosim.sequencer import Sequencer, SequencerState
 from neurosim.stimulus import Events
 
 __all__ = ["ENDLESS", "Sequence", "check_events", "counted", "play"]

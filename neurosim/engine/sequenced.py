@@ -40,8 +40,7 @@ from neurosim.engine.targets import (
 )
 from neurosim.image import Ints
 from neurosim.kernel import inlined, inner, kernel
-from neurosim.sequenced import FIELDS
-from neurosim.sequencer import (
+from neurosim.microcode import (
     CLOCK,
     DOES_WHAT,
     FROM_MEMORY,
@@ -54,6 +53,7 @@ from neurosim.sequencer import (
     ROW_MASK,
     TARGET,
 )
+from neurosim.sequenced import FIELDS
 
 if TYPE_CHECKING:  # any rule and any neuron; they are bound before this file is executed
     from neurosim.learning import sdsp as rule
@@ -61,8 +61,8 @@ if TYPE_CHECKING:  # any rule and any neuron; they are bound before this file is
 
 (MEMBRANE, THRESHOLD, LEAK, LEAK_ENABLED, DISABLED, NEURON_LEARNS, THETA_MEMBRANE, THETA_1, THETA_2, THETA_3,
  CALCIUM_LEAK, CALCIUM, CALCIUM_WAIT) = range(len(FIELDS))  # fmt: skip
-PUSH, INTEGRATE, _, BISTABILITY = range(4)  # sequenced.DOES
-ONE, ALL, ONE_ROW, MEMORY = range(1, 5)  # sequenced.TARGETS
+PUSH, INTEGRATE, _, BISTABILITY = range(4)  # operations.DOES
+ONE, ALL, ONE_ROW, MEMORY = range(1, 5)  # operations.TARGETS
 
 
 @inlined

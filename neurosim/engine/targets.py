@@ -5,8 +5,7 @@ import numpy as np
 from neurosim.engine.controller import Sequenced, transfer
 from neurosim.image import Ints
 from neurosim.kernel import inlined
-from neurosim.sequenced import FIELDS
-from neurosim.sequencer import (
+from neurosim.microcode import (
     CLOCK,
     DOES_WHAT,
     INHIBITORY,
@@ -16,11 +15,12 @@ from neurosim.sequencer import (
     WEIGHT,
     WEIGHT_MASK,
 )
+from neurosim.sequenced import FIELDS
 
 __all__ = ["TIME_REFERENCE", "drive_of", "is_plastic", "operands", "recoded", "remember", "strobe_synapses", "watch",
            "weight_of"]  # fmt: skip
 
-TIME_REFERENCE = 2  # of sequenced.DOES
+TIME_REFERENCE = 2  # of operations.DOES
 CALCIUM, MEMBRANE = FIELDS.index("calcium"), FIELDS.index("membrane")
 
 

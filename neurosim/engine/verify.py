@@ -10,8 +10,9 @@ from neurosim.engine.run import EVENTS, Run
 from neurosim.engine.sequence import play
 from neurosim.fabric import Fabric, FabricState
 from neurosim.image import Image, State
+from neurosim.microcode import CLOCK
 from neurosim.ops import CAUSES, OPS, PHASES, UNITS
-from neurosim.sequencer import CLOCK, Sequencer, SequencerState
+from neurosim.sequencer import Sequencer, SequencerState
 from neurosim.stimulus import Batch, Events, Raster
 
 __all__ = ["Difference", "compare", "verify", "verify_sequence"]

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import event, given, target
 
 from neurosim.engine.sequence import Sequence
-from neurosim.sequencer import CLOCK, Sequencer, SequencerState
+from neurosim.microcode import CLOCK
+from neurosim.sequencer import Sequencer, SequencerState
 from neurosim.stimulus import Events
 
 from .sequences import Sequenced, run, sequenced

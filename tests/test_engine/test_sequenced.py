@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from neurosim.engine.sequence import Sequence, play
+from neurosim.microcode import CLOCK
 from neurosim.sequenced import load_sequenced
-from neurosim.sequencer import CLOCK, Sequencer, SequencerState, build_sequencer
+from neurosim.sequencer import Sequencer, SequencerState, build_sequencer
 from neurosim.stimulus import Events
 
 OPEN = "core.registers.open_loop=true"

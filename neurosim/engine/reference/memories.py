@@ -3,8 +3,10 @@
 Words are kept field by field. Every strobe is counted where it happens: one call here is one cycle of one memory.
 """
 
-from neurosim.sequenced import FIELDS, Bits
-from neurosim.sequencer import CLOCK, Sequencer, SequencerState
+from neurosim.microcode import CLOCK
+from neurosim.operations import Bits
+from neurosim.sequenced import FIELDS
+from neurosim.sequencer import Sequencer, SequencerState
 
 __all__ = ["Neurons", "Synapses", "bits_of", "signed"]
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from neurosim.engine.reference.clock import Process
 from neurosim.engine.reference.memories import Neurons, Synapses, bits_of, signed
 from neurosim.engine.reference.ports import EventQueue, Output, Pace
-from neurosim.sequenced import Operation
-from neurosim.sequencer import CLOCK, Sequencer, SequencerState
+from neurosim.microcode import CLOCK
+from neurosim.operations import Operation
+from neurosim.sequencer import Sequencer, SequencerState
 
 __all__ = ["Operations"]
 

@@ -12,8 +12,8 @@ import simpy
 
 from neurosim.engine.reference.clock import ARBITRATE, DELIVER, FINISH, At, Process
 from neurosim.image import Ints
+from neurosim.microcode import CLOCK
 from neurosim.sequenced import Link
-from neurosim.sequencer import CLOCK
 
 __all__ = ["Clock", "EventQueue", "Output", "Pace", "Receiver", "Register", "Sender", "Synchroniser"]
 

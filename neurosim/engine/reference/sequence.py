@@ -15,8 +15,9 @@ from neurosim.engine.reference.clock import ARBITRATE, At, Process
 from neurosim.engine.reference.operations import Operations
 from neurosim.engine.reference.ports import Clock, EventQueue, Output, Pace, Receiver, Register, Sender, Synchroniser
 from neurosim.engine.sequence import Sequence, counted
-from neurosim.sequenced import Choice, Operation
-from neurosim.sequencer import CLOCK, Sequencer, SequencerState
+from neurosim.microcode import CLOCK
+from neurosim.operations import Choice, Operation
+from neurosim.sequencer import Sequencer, SequencerState
 from neurosim.stimulus import Events
 
 __all__ = ["play"]
