@@ -5,7 +5,7 @@ After a warm-up comes a window, and after it more of the same until all packets 
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,9 @@ __all__ = ["Check", "Point", "Sample", "evaluate", "judge", "measure", "measure_
 COLUMNS = ("router_mode", "topology", "k", "num_vcs", "traffic", "packet_flits", "buffer",
            "offered_flits_per_node_cycle")  # fmt: skip
 MEASURED = ("drained", "avg_packet_latency", "p99_packet_latency", "accepted_flits_per_node_cycle")
+
+
+Show = Callable[[Iterator["Sample"]], Iterator["Sample"]]  # passes runs on, one by one
 
 
 class Point(NamedTuple):
@@ -109,38 +112,40 @@ def evaluate(create: NDArray[np.int64], stamps: Stamps, warm: int, window: int, 
     return Sample(bool(arrived.sum() == mine.sum()), float(latency.mean()), float(p99), accepted)
 
 
-def repeat(recorded: dict[Point, list[Sample]], processes: int = 1) -> dict[Point, list[Sample]]:
+def repeat(recorded: dict[Point, list[Sample]], processes: int = 1, show: Show = iter) -> dict[Point, list[Sample]]:
     """At every point as many runs of ours, with seeds of ours, as there are recorded ones."""
     jobs = [(point, seed) for point, samples in recorded.items() for seed in range(len(samples))]
     ours: dict[Point, list[Sample]] = {point: [] for point in recorded}
-    for (point, _), sample in zip(jobs, measure_all(jobs, processes), strict=True):
+    for (point, _), sample in zip(jobs, show(measure_all(jobs, processes)), strict=True):
         ours[point].append(sample)
     return ours
 
 
-def statistics_line(path: Path) -> str:
-    """How many recorded operating points of a statistics.csv lie inside the acceptance bands, in words."""
-    recorded = read_statistics(path)
-    checks = judge(recorded, repeat(recorded))
+def statistics_line(recorded: dict[Point, list[Sample]], processes: int = 1, show: Show = iter) -> str:
+    """How many recorded operating points lie inside the acceptance bands, in words; `show` passes the runs on."""
+    checks = judge(recorded, repeat(recorded, processes, show))
     good, total = tally(checks)
     parts = []
     for quantity in ("average", "p99", "accepted"):
-        mine = [check.inside for check in checks if check.quantity == quantity]
-        parts.append(f"{quantity} {sum(mine)} of {len(mine)}")
-    return f"{good} of {total} operating points inside the acceptance bands ({', '.join(parts)})"
+        mine = [check for check in checks if check.quantity == quantity]
+        middle = 100 * float(np.median([check.got / check.expected - 1 for check in mine])) if mine else 0.0
+        parts.append(f"{quantity} {sum(c.inside for c in mine)} of {len(mine)}, median deviation {middle:+.2f} %")
+    return f"{good} of {total} operating points inside the acceptance bands ({'; '.join(parts)})"
 
 
 def _measure(job: tuple[Point, int]) -> Sample:
     return measure(*job)
 
 
-def measure_all(jobs: list[tuple[Point, int]], processes: int = 1) -> list[Sample]:
+def measure_all(jobs: list[tuple[Point, int]], processes: int = 1) -> Iterator[Sample]:
     """`measure` of every (point, seed), in order."""
     if processes == 1 or len(jobs) < 2:
-        return [measure(*job) for job in jobs]
-    measure(jobs[0][0]._replace(load=0.01), 0)  # compiles, once
+        yield from map(_measure, jobs)
+        return
+    for channels in sorted({point.channels for point, _ in jobs}):  # compiles, once
+        measure(next(point for point, _ in jobs if point.channels == channels)._replace(load=0.01), 0)
     with ProcessPoolExecutor(processes) as pool:
-        return list(pool.map(_measure, jobs, chunksize=4))
+        yield from pool.map(_measure, jobs, chunksize=4)
 
 
 def read_statistics(path: Path) -> dict[Point, list[Sample]]:
