@@ -267,9 +267,10 @@ class SequencedCore(Section):
         return [
             (high <= entry, (*here, "push"), f"expected bits of an entry of {entry}, got up to bit {high - 1}"),
             (row <= 1 or 1 << (row - 1) < rows, (*here, "row"), f"{most} {rows} rows apart, got {row}"),
-            (neuron <= 1 or 1 << (neuron - 1) < neurons, (*here, "neuron"), f"{most} {neurons} neurons apart, got {neuron}"),
+            (neuron <= 1 or 1 << (neuron - 1) < neurons, (*here, "neuron"),
+             f"{most} {neurons} neurons apart, got {neuron}"),
             (bool(self.learning.circuits) or not uses, here, "expected a circuit in learning.circuits, got none"),
-        ]
+        ]  # fmt: skip
 
 
 class Geometry(NamedTuple):

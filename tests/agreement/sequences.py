@@ -141,7 +141,8 @@ def draw_synapse(draw: Any, rows: int, learning: bool) -> dict[str, Any]:
     each = draw(st.integers(1, 8))
     return {
         "rows": rows, "word_bits": each * bits + draw(st.integers(0, bits - 1)), "synapse_bits": bits,
-        "weight": [low, size], "signed": not learning and draw(st.booleans()), "write_back": learning or draw(st.booleans()),
+        "weight": [low, size], "signed": not learning and draw(st.booleans()),
+        "write_back": learning or draw(st.booleans()),
     } | ({"mapped": draw(st.sampled_from(place))} if mapped and place else {})  # fmt: skip
 
 
