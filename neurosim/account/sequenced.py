@@ -2,7 +2,8 @@
 
 One node is the core, the other the host. The core has one unit that works, the controller, which is booked on SOMA
 (reports call it `controller`): busy in its operations, blocked while the output port is busy and holds a loop, a pop
-or WAIT, in conflict while the input port is released, starved in the rest of WAIT. At the host node the unit HOST is the output port: busy in a transfer.
+or WAIT, in conflict while the input port is released, starved in the rest of WAIT. At the host node the unit HOST is
+the output port: busy in a transfer.
 """
 
 import numpy as np
