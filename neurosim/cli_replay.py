@@ -58,10 +58,10 @@ def _statistics(table: Path) -> str:
     from rich.console import Console
     from rich.progress import track
 
-    from neurosim.curves import read_statistics, statistics_line
+    from neurosim.curves import SEEDS, read_statistics, statistics_line
 
     recorded = read_statistics(table)
-    runs = sum(map(len, recorded.values()))
+    runs = sum(max(SEEDS, len(samples)) for samples in recorded.values())
     click.echo(f"{runs:,} network simulations, a few minutes (--no-statistics leaves them out)", err=True)
     console = Console(stderr=True)
     return statistics_line(

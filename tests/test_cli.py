@@ -73,7 +73,7 @@ MALFORMED = [
     (["--set", "settings.preset=papers"], "did you mean 'paper'"),
     (["--set", "chip.core.synapse.bnks=2"], "did you mean 'banks'"),
     (["--set", "chip.core.synapse.banks=0"], "got 0"),
-    (["--set", "chip.noc.topology=torsu"], "expected mesh"),
+    (["--set", "chip.noc.topology=torsu"], "expected one of mesh, torus, got 'torsu' (did you mean 'torus'?)"),
     (["--set", "settings.steps=[1"], "unclosed"),
     (["--weights", "nowhere.npz"], "nowhere.npz"),
     (["--freeze"], "--weights FILE"),
