@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from neurosim import results, session
+from neurosim import results, session, yamlio
 from neurosim.account.costs import load_costs
 from neurosim.cli import main
 from neurosim.config import Config, SequencedConfig, load_config, resolve
@@ -110,6 +110,21 @@ def test_a_run_can_be_priced_again_with_a_table_of_memories(whole: tuple[Path, d
     assert results.reprice(whole[0], load_costs("odin28"))["inference"]["energy_nj_per_sample"]["by_unit"]["clock"]
 
 
+def test_tables_of_sequenced_chips_do_not_price_others(finished_run: Path, tmp_path: Path) -> None:
+    before = (finished_run / "energy.csv").read_bytes()
+    for arguments in (["reprice", str(finished_run), "--costs", "odin28"], ["run", "--costs", "odin28"]):
+        refused = invoke(*arguments)
+        assert refused.exit_code == 2 and "odin28 prices sequenced cores only" in refused.stderr, refused.output
+    assert (finished_run / "energy.csv").read_bytes() == before
+    fast = ["--set", "chip.clock_mhz=100"]
+    assert "odin28 holds up to 75 MHz at 0.55 V" in invoke("run", "--chip", "odin", *fast).stderr
+    grid = cells(load_study(None, {"chips": ["odin", "tiny"], "rules": ["sdsp", "desire_bp"], "train": 5, "test": 5,
+                                   "set": ["chip.costs=odin28"]}, {"desire_bp": {"network": "784-16-10"}}))  # fmt: skip
+    assert "prices sequenced cores only" in next(c for c in grid if (c.rule, c.chip) == ("desire_bp", "tiny")).reason
+    (tmp_path / "fast.yaml").write_text(yamlio.find("odin").read_text().replace("clock_mhz: 75 ", "clock_mhz: 80 "))
+    assert "odin28 holds up to 75 MHz" in invoke("check", str(tmp_path / "fast.yaml")).stderr
+
+
 def test_an_answer_counts_by_class_and_the_first_spike_decides_ties() -> None:
     job = prepare(config())
     assert isinstance(job, SequencedJob)
@@ -163,6 +178,7 @@ def test_every_command_knows_sequenced_chips(tmp_path: Path, monkeypatch: pytest
     small = [part for override in SMALL for part in ("--set", override)]
     ran = invoke("run", "--chip", "odin", "--network", "256-10", "--train", "3", "--test", "2", "--out", "r", *small)
     assert ran.exit_code == 0 and "ties decided by the first spike" in ran.stdout, ran.output
+    assert "Prices: odin28: the three published constants of ODIN" in ran.stdout
     assert "Not timed or priced: 8,192 words of synapses" in ran.stdout and "unit clock" in ran.stdout
     expected = {
         ("check", "odin", "tinyodin"): "one sequenced core, 75 MHz",
