@@ -192,7 +192,8 @@ def _trial(
     if job is not None:
         if way is not None:
             raise ConfigError(f"--backward: expected none on {job.config.chip.name}: its rules send no errors back")
-        return f"{job.name}, {rule or 'inference'}, {samples} samples", (job.first_difference(samples) for _ in range(1))
+        title = f"{job.name}, {rule or 'inference'}, {samples} samples"
+        return title, (find(samples) for find in (job.first_difference,))
     dataset = find_dataset(parts["dataset"], parts["data_dir"])
     sizes = parts["network"] or fitting_network(chip)
     require_fit(parse_sizes(sizes), dataset)

@@ -65,6 +65,6 @@ def _require(chip: SequencedChip, name: str, where: str) -> None:
     needed, found = _REGISTERS[name], getattr(chip.core.registers, name)
     if found != needed:
         raise ConfigError(
-            f"{where}: expected {json.dumps(needed)}, which a layer needs (spikes go out, and not back into the queue), "
+            f"{where}: expected {json.dumps(needed)}, as a layer needs it (spikes leave, and none is queued), "
             f"got {json.dumps(found)}: leave it out"
         )

@@ -147,10 +147,11 @@ def price(counts: Ints, phase_cycles: Ints, chip: Machine, costs: CostTable) -> 
         )
     if counts.min() < 0 or phase_cycles.min() < 0:
         raise ValueError("counts and phase_cycles: expected no negative number")
+    per_event = prices(chip, costs)
     unpriced = [op.name.lower() for op in Op if op not in costs.priced_ops and counts[:, :, op].any()]
     if unpriced:
         raise ValueError(f"counts: {', '.join(unpriced)}: no price in the cost table {costs.name}")
-    dynamic = counts[None] * prices(chip, costs)[:, None, None, :]
+    dynamic = counts[None] * per_event[:, None, None, :]
     microseconds = phase_cycles / chip.clock_mhz
     static = power(chip, costs)[:, None, :] * microseconds[None, :, None]  # uW x us = pJ
     return Energy(dynamic, static, clocking(chip, costs)[:, None, :] * phase_cycles[None, :, None])
