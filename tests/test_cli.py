@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from neurosim import cli
+from neurosim import cli_options
 from neurosim.cli import main
 from neurosim.config import resolve
 from neurosim.core import BACKWARD

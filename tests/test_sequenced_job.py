@@ -261,7 +261,8 @@ def test_digits_are_reduced_to_the_inputs_of_the_network(side: int) -> None:
 
 def test_a_chip_whose_spikes_reach_few_rows_runs_a_network_of_so_many() -> None:
     narrow = "chip.core.operations.spike.row=[0, 7]"
-    assert len(prepare(resolve("odin", "121-10", train=2, test=2, overrides=[narrow])).lesson.spike) == 121
+    job = prepare(resolve("odin", "121-10", train=2, test=2, overrides=[narrow]))
+    assert isinstance(job, SequencedJob) and len(job.lesson.spike) == 121
 
 
 @pytest.mark.parametrize("chip", ["odin", "tinyodin"])
