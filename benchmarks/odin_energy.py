@@ -80,7 +80,8 @@ def main(events: int, clocks: tuple[float, ...], smoke: bool) -> None:
         print(f"{clock:<6g} {found.sops:>7,} {found.cycles:>10,}   {found.sops / found.cycles:.5f}  {told}   "
               f"{mid:.2f} ({low:.2f} to {high:.2f})")  # fmt: skip
     print("SOP/cycle: published 0.5; the RTL does 256 in 513 cycles from its queue, in 518 from the input port.")
-    print("Not published, assumed from 0 to one SOP each: " + "; ".join(UNPUBLISHED.values()))
+    print("Not published, assumed from 0 to one SOP for each neuron, transfer or word of eight synapses: "
+          + "; ".join(UNPUBLISHED.values()))
 
 
 if __name__ == "__main__":

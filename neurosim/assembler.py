@@ -1,7 +1,6 @@
 """Words for the input port of a sequenced chip, made from its own tables: what must be sent so that X happens."""
 
 from collections.abc import Mapping
-from itertools import product
 
 import numpy as np
 
@@ -22,10 +21,10 @@ class Assembler:
     def __init__(self, chip: SequencedChip) -> None:
         self.chip, self.core = chip, chip.core
 
-    def spikes(self) -> Ints:
-        """int64[rows]: a spike of each row into all neurons."""
-        rows = range(self.core.synapse.rows)
-        return np.array([self._queued("integrate", "all", {"row": row}) for row in rows], np.int64)
+    def spikes(self, rows: int | None = None) -> Ints:
+        """int64[rows]: a spike of each of the first rows (None: all) into all neurons."""
+        rows = self.core.synapse.rows if rows is None else rows
+        return np.array([self._queued("integrate", "all", {"row": row}) for row in range(rows)], np.int64)
 
     def virtual(self, neuron: int, weight: int, *, inhibitory: bool = False) -> int:
         """A weight into one neuron that no synapse holds."""
@@ -49,20 +48,16 @@ class Assembler:
         return self._direct("bistability", "row", {"row": row})
 
     def _direct(self, does: str, targets: str, operands: Mapping[str, int]) -> int:
-        for name, operation in self.core.operations.items():
-            if (operation.does, operation.targets) != (does, targets) or not _takes(operation, operands):
-                continue
+        for name, operation in self._operations(does, targets, operands):
             bits, mask = _placed(operation, operands)
             found = self._word(name, bits, mask)
             if found is not None:
                 return found
-        raise ConfigError(f"{self.chip.name}: has no input word for {does} of {targets} {dict(operands)}")
+        raise self._none(does, targets, operands)
 
     def _queued(self, does: str, targets: str, operands: Mapping[str, int]) -> int:
         """A word that pushes an entry which starts the operation when it is popped."""
-        for name, operation in self.core.operations.items():
-            if (operation.does, operation.targets) != (does, targets) or not _takes(operation, operands):
-                continue
+        for name, operation in self._operations(does, targets, operands):
             entry, _ = _placed(operation, operands)
             if self._first(self.core.entries, entry) != name:
                 continue
@@ -70,7 +65,22 @@ class Assembler:
                 found = self._pushing(push, pushing, entry)
                 if found is not None:
                     return found
-        raise ConfigError(f"{self.chip.name}: has no input word for {does} of {targets} {dict(operands)}")
+        raise self._none(does, targets, operands)
+
+    def _operations(self, does: str, targets: str, operands: Mapping[str, int]) -> list[tuple[str, Operation]]:
+        """Operations that do this, and have room for the operands."""
+        named = self.core.operations.items()
+        alike = [(name, op) for name, op in named if (op.does, op.targets) == (does, targets)]
+        return [(name, op) for name, op in alike if all(_holds(op, *operand) for operand in operands.items())]
+
+    def _none(self, does: str, targets: str, operands: Mapping[str, int]) -> ConfigError:
+        """No word: what was asked for, and which bits the chip has for it."""
+        named = self.core.operations.items()
+        places = [f"{name} has {operand} of {getattr(op, operand)[1]} bits"
+                  for name, op in named if (op.does, op.targets) == (does, targets)
+                  for operand in operands if getattr(op, operand) is not None]  # fmt: skip
+        has = f" ({', '.join(places)})" if places else ""
+        return ConfigError(f"{self.chip.name}: has no input word for {does} of {targets} {dict(operands)}{has}")
 
     def _pushing(self, name: str, operation: Operation, entry: int) -> int | None:
         """A word with which operation `name` pushes this entry."""
@@ -85,22 +95,53 @@ class Assembler:
 
     def _word(self, name: str, bits: int, mask: int) -> int | None:
         """A word with `bits` under `mask` that starts operation `name`; its other bits are as high as may be."""
-        free = [1 << k for k in reversed(range(self.core.input.word_bits)) if not mask >> k & 1]
-        for choice in product((1, 0), repeat=len(free)):
-            word = bits | sum(bit for bit, on in zip(free, choice, strict=True) if on)
-            if self._first(self.core.words, word) == name:
-                return word
-        return None
+        every = (1 << self.core.input.word_bits) - 1
+        if self._first(self.core.words, bits | every & ~mask) == name:
+            return bits | every & ~mask
+        found = []
+        for index, line in enumerate(self.core.words):
+            if line.operation != name or (bits ^ line.match) & mask & line.mask:
+                continue
+            others = [(other.mask, other.match) for other in self.core.words[:index] if other.operation != name]
+            word = _highest(bits & mask | line.match, mask | line.mask, others, every)
+            found += [] if word is None else [word]
+        return max(found, default=None)
 
     @staticmethod
     def _first(table: tuple[Choice, ...], word: int) -> str:
         return next(line.operation for line in table if word & line.mask == line.match)
 
 
-def _takes(operation: Operation, operands: Mapping[str, int]) -> bool:
-    return all(getattr(operation, name) is not None for name in operands) and not (
-        operation.weight is None and "weight" in operands
-    )
+def _highest(bits: int, known: int, others: list[tuple[int, int]], every: int) -> int | None:
+    """The highest word with `bits` where `known` has ones that matches none of the others; None if there is none."""
+    if not _avoids(bits, known, others):
+        return None
+    for bit in (1 << k for k in reversed(range(every.bit_length()))):
+        if not known & bit:
+            known |= bit
+            bits |= bit if _avoids(bits | bit, known, others) else 0
+    return bits
+
+
+def _avoids(bits: int, known: int, others: list[tuple[int, int]]) -> bool:
+    """Whether the unknown bits can be chosen such that no (mask, match) of the others matches."""
+    for mask, match in others:
+        if (bits ^ match) & mask & known:
+            continue
+        free = mask & ~known
+        while free:  # one of these must differ from the match
+            bit = free & -free
+            if _avoids(bits | ~match & bit, known | bit, others):
+                return True
+            bits, known, free = bits | match & bit, known | bit, free & ~bit
+        return False
+    return True
+
+
+def _holds(operation: Operation, name: str, value: int) -> bool:
+    """Whether an operation has an operand of this name with room for the value."""
+    place: Bits | None = getattr(operation, name)
+    return place is not None and 0 <= value < 1 << place[1]
 
 
 def _placed(operation: Operation, operands: Mapping[str, int]) -> tuple[int, int]:
@@ -110,7 +151,7 @@ def _placed(operation: Operation, operands: Mapping[str, int]) -> tuple[int, int
         place: Bits | None = getattr(operation, name)
         if place is not None:
             low, width = place
-            word |= (operands.get(name, 0) & (1 << width) - 1) << low
+            word |= operands.get(name, 0) << low
             mask |= (1 << width) - 1 << low
     return word, mask
 

@@ -19,6 +19,7 @@ class Formats:
     rate_fraction_bits: int
     random_bits: int
     stochastic: bool
+    wait_bits: int = 0  # of the counter between two losses of calcium (SDSP)
     backward: str = "transposed_read"  # the chip's way back of the errors: one of core.BACKWARD
 
 

@@ -1,7 +1,6 @@
 """The chip: what a YAML file under hwconfigs/ says, validated and frozen. Knows no network and no engine."""
 
 import os
-import re
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
@@ -10,7 +9,7 @@ from pydantic import Field, model_validator
 from neurosim import yamlio
 from neurosim.core import Accumulator, Axon, Core, Learning, Memory, Neuron, Packetiser, Soma, Synapse
 from neurosim.noc import Link, Noc, Router
-from neurosim.section import Natural, Positive, Quality, Section, require
+from neurosim.section import Name, Natural, Positive, Quality, Section, require
 
 __all__ = [
     "Accumulator",
@@ -100,7 +99,7 @@ class Host(Section):
 class Chip(Section):
     """One chip: cores at the nodes of a mesh or torus, one clock, one host link, one cost table by name."""
 
-    name: str  # names run directories, too
+    name: Name
     description: str
     source: str
     quality: Quality
@@ -148,12 +147,6 @@ class Chip(Section):
         places = range(0, noc.routers, noc.columns if noc.topology == "mesh" else 1)
         home_of_host = "a router at the west edge" if noc.topology == "mesh" else "a router"
         require(
-            (
-                re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.name) is not None,
-                ("name",),
-                "expected at most 64 letters, digits, dots, hyphens and underscores, the first a letter or digit, "
-                f"got {self.name!r}",
-            ),
             (
                 router in places,
                 ("host", "router"),

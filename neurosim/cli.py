@@ -93,7 +93,7 @@ def run(
 ) -> None:
     """Train a network on a chip, test it with learning off, and report."""
     from neurosim import results, session
-    from neurosim.account.costs import load_costs
+    from neurosim.account.costs import costs_of
     from neurosim.console import show_progress, summary_tables
     from neurosim.kernel import COMPILING, cache_is_warm
 
@@ -102,7 +102,7 @@ def run(
     if costs:
         named = str(Path(costs).absolute()) if costs.endswith((".yaml", ".yml")) else costs
         config = config.model_copy(update={"chip": config.chip.model_copy(update={"costs": named})})
-    table = load_costs(config.chip.costs)
+    table = costs_of(config.chip)
     job = session.prepare(config)
     folder = Path(resume) if resume else out or Path("runs") / f"{config.name}-{job.digest[:10]}"
     shown = "no training" if config.freeze else f"{config.presentations:,} training presentations"
@@ -178,7 +178,7 @@ def check(ctx: click.Context, /, files: tuple[str, ...], network: str | None) ->
     wrong = 0
     for name in files:
         try:
-            for line in lines_about(name, network or "784-512-10"):
+            for line in lines_about(name, network):
                 click.echo(line) if isinstance(line, str) else show(line)
         except NeurosimError as error:
             wrong += 1
@@ -212,7 +212,10 @@ def plot(run_directory: Path) -> None:
 @click.argument("names", nargs=-1, metavar="[NAME|FILE]...")
 @options_of(chip_option)
 def rules(names: tuple[str, ...], chip: str) -> None:
-    """Print the hardware card of each learning rule, in the number formats of --chip."""
+    """Print the hardware card of each learning rule, in the number formats of --chip.
+
+    Rules that the chip's kind of core cannot run have those of odin (sdsp) or mesh16; each card says whose they are.
+    """
     from neurosim.console import card_table
     from neurosim.learning import load_rule, rule_names
     from neurosim.machine import load_chip
@@ -220,10 +223,13 @@ def rules(names: tuple[str, ...], chip: str) -> None:
     from neurosim.sequenced import SequencedChip
     from neurosim.sequencer import sequenced_formats
 
-    where = load_chip(chip)
-    widths = sequenced_formats(where) if isinstance(where, SequencedChip) else formats(where)
-    for name in names or (where.core.learning.circuits if isinstance(where, SequencedChip) else rule_names()):
+    asked = load_chip(chip)
+    of_asked = asked.core.learning.circuits if isinstance(asked, SequencedChip) else rule_names()
+    for name in names or of_asked:
         rule = load_rule(name)
+        event = rule.SCHEDULE == "event"
+        where = asked if isinstance(asked, SequencedChip) == event else load_chip("odin" if event else "mesh16")
+        widths = sequenced_formats(where) if isinstance(where, SequencedChip) else formats(where)
         card = rule.card(widths, rule.Settings())
         show(card_table(name, rule.TITLE, rule.SOURCE, card, where.name))
 

@@ -16,7 +16,7 @@ from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster, as_completed, get_worker
 
 from neurosim import session
-from neurosim.account.costs import load_costs
+from neurosim.account.costs import costs_of
 from neurosim.checkpoint import FILE as CHECKPOINT
 from neurosim.comparison import Comparison, Finished, comparison, write
 from neurosim.config import Config
@@ -167,7 +167,7 @@ def _run_cell(number: int, config: Config, runs: Path, plan: Plan) -> _Outcome:
             return _Outcome(folder, cached=True)
         begun = (folder / CHECKPOINT).is_file()
         end = session.train(job, folder, resume=begun, progress=_reporter(number, config), probes=plan)
-        write_results(folder, job, end, load_costs(config.chip.costs), plots=False)
+        write_results(folder, job, end, costs_of(config.chip), plots=False)
     except NeurosimError as error:
         return _Outcome(None, str(error))
     return _Outcome(folder)

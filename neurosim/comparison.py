@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from neurosim import plot
-from neurosim.account.costs import CostTable, load_costs
+from neurosim.account.costs import CostTable, costs_of
 from neurosim.account.energy import BAND, price
 from neurosim.account.order import Bill, bill, mean_bill, order, total
 from neurosim.checkpoint import FILE as CHECKPOINT
@@ -102,7 +102,7 @@ def measure(config: Config, folder: Path) -> dict[str, Any]:
 
 
 def _measured(config: Config, folder: Path) -> _Measured:
-    summary, chip, costs = read_summary(folder), config.chip, load_costs(config.chip.costs)
+    summary, chip, costs = read_summary(folder), config.chip, costs_of(config.chip)
     runs = {MODES[mode]: load_run(path) for mode in MODES if (path := folder / f"{mode}.npz").exists()}
     bills = {
         mode: bill(run.counts.sum(axis=(0, 1)), int(run.phase_cycles.sum()), run.samples, chip, costs)

@@ -18,6 +18,7 @@ from neurosim.chip import Chip
 from neurosim.data.datasets import Dataset, load_dataset
 from neurosim.errors import ConfigError, PlacementError
 from neurosim.kernel import source_hash
+from neurosim.layer import programmed, require_layer
 from neurosim.learning import load_rule
 from neurosim.machine import Machine, is_sequenced, load_chip, load_pipelined
 from neurosim.network import Network, mlp, parse_sizes
@@ -39,6 +40,7 @@ __all__ = [
     "is_cost_file",
     "load_config",
     "require_fit",
+    "require_match",
     "resolve",
     "resolve_settings",
     "rule_part",
@@ -217,16 +219,19 @@ def resolve(
     """
     parts = split_overrides(overrides)
     where = find_chip(chip, parts["chip"])
+    if isinstance(where, SequencedChip):
+        where = programmed(where, parts["chip"])
     rule = default_rule(where) if rule is None else rule
     workload = workload_of(load_rule(rule))
     sizes = parse_sizes(network or workload.NETWORK)
-    data = workload.view(find_dataset(dataset, data_dir))
+    require_match(where, rule, encoder, neuron, freeze)
+    if isinstance(where, SequencedChip):
+        require_layer(where, sizes)
+        neuron = where.core.neuron.circuit
+    data = workload.view(find_dataset(dataset, data_dir), sizes[0])
     require_fit(sizes, data)
     if freeze and weights is None:
         raise ConfigError("--freeze: expected weights to evaluate (--weights FILE), got none")
-    _require_match(where, rule, encoder, neuron, freeze)
-    if isinstance(where, SequencedChip):
-        neuron = where.core.neuron.circuit
     document = yamlio.Document("options")
     document.tree = {
         "chip": where.model_dump(mode="json"),
@@ -253,7 +258,7 @@ def default_rule(chip: Machine) -> str:
     return sdsp_digits.RULE if isinstance(chip, SequencedChip) else desire_mnist.RULE
 
 
-def _require_match(chip: Machine, rule: str, encoder: str | None, neuron: str | None, freeze: bool) -> None:
+def require_match(chip: Machine, rule: str, encoder: str | None, neuron: str | None, freeze: bool) -> None:
     """Raise ConfigError unless the rule can run on this kind of core, and only what can be chosen was."""
     module, circuits = load_rule(rule), ", ".join(chip.core.learning.circuits)
     name, sequenced = Path(rule).stem, isinstance(chip, SequencedChip)

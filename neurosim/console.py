@@ -53,7 +53,8 @@ def summary_tables(summary: Mapping[str, Any]) -> RenderableType:
             table.add_section()
         else:
             table.add_row(label, *values)
-    notes = [_programmed(summary)] if "programmed" in summary else []
+    notes = [Text(f"Prices: {summary['costs']}: {summary['prices']}.")] if "prices" in summary else []
+    notes += [_programmed(summary)] if "programmed" in summary else []
     return Group(_accuracy(summary), table, _extra(summary), *notes, _community(summary))
 
 

@@ -78,7 +78,11 @@ class Lesson:
         return np.asarray(self.spike[question_rows(pixels, self.spikes, turn)])
 
     def teaching(self, question: Ints, label: int, number: int, spikes: float) -> Ints:
-        """Part 2 of presentation `number`. spikes: how many teach, on average; question: words of part 1."""
+        """Part 2 of presentation `number`. spikes: how many teach, on average; question: words of part 1.
+
+        The draws are bytes: shares, and the part of `spikes` behind the point, are rounded to 256ths, and of a question
+        of more than 256 spikes, 256 in equal distances can teach.
+        """
         neurons = len(self.fire)
         draws = random_bytes(self.seed, number, 1, 2, max(neurons, len(question) + 1))[0].astype(np.int64)
         is_label = np.arange(neurons) % self.classes == label
@@ -97,15 +101,20 @@ class Lesson:
 
 def lesson_for(
     chip: SequencedChip, neurons: int, classes: int, seed: int, *, spikes: int, threshold: int, leak: int,
-    shares: tuple[float, float], theta_membrane: int, calcium_leak: int,
+    shares: tuple[float, float], theta_membrane: int, calcium_leak: int, inputs: int | None = None,
+    teaching: float = 0.0,
 ) -> Lesson:  # fmt: skip
-    """The lesson of a chip with `neurons` outputs. Raises ConfigError for settings with which it does not work."""
+    """The lesson of a chip with `neurons` outputs and `inputs` rows in use (None: all).
+
+    teaching: the most spikes that teach after a sample. Raises ConfigError for settings with which it does not work.
+    """
     core, words = chip.core, Assembler(chip)
     rest = rest_references(chip, threshold, leak)
     learns = bool(core.learning.circuits)
     fire = lift = np.zeros((neurons, 0), np.int64)
     forget = rest
     if learns:
+        _check_teaching(spikes, teaching, shares)
         if calcium_leak <= rest:
             raise ConfigError(
                 f"settings.calcium_leak: expected more than {rest}, the time references that bring a membrane to rest "
@@ -120,4 +129,17 @@ def lesson_for(
         fire = np.repeat(excite, -(-threshold // top), axis=1)
         lift = np.repeat(excite, -(-theta_membrane // top), axis=1)
         forget = calcium_leak * ((1 << core.neuron.fields["calcium"][1]) - 1) - rest
-    return Lesson(classes, spikes, words.spikes(), words.reference(), rest, max(rest, forget), fire, lift, shares, seed)
+    spike = words.spikes(inputs)
+    return Lesson(classes, spikes, spike, words.reference(), rest, max(rest, forget), fire, lift, shares, seed)
+
+
+def _check_teaching(spikes: int, teaching: float, shares: tuple[float, float]) -> None:
+    """Raise ConfigError for more spikes that teach than there are, or a share that would be none at all."""
+    if teaching > spikes:
+        raise ConfigError(
+            f"settings.teaching_first, teaching_last: expected at most settings.spikes = {spikes}, got {teaching:g}: "
+            "spikes that teach are some of the question's"
+        )
+    for name, share in zip(("label_share", "other_share"), shares, strict=True):
+        if share > 0 and round(256 * share) == 0:
+            raise ConfigError(f"settings.{name}: expected 0 or more than 1/512 (shares count in 256ths), got {share:g}")

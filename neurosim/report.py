@@ -89,13 +89,20 @@ def report(
     causes = pd.concat([_causes(run, chip, mode) for mode, run in by_mode.items()], ignore_index=True)
     energy = pd.concat([_energy(run, chip, costs, mode) for mode, run in by_mode.items()], ignore_index=True)
     memory = pd.concat([_memory(run, chip, mode) for mode, run in by_mode.items()], ignore_index=True)
-    summary: dict[str, Any] = {"name": name, "chip": chip.name, "costs": costs.name, "seed": seed}
+    summary: dict[str, Any] = {
+        "name": name, "chip": chip.name, "costs": costs.name, "prices": _prices(costs), "seed": seed,
+    }  # fmt: skip
     for mode, run in by_mode.items():
         of_mode = energy[energy["mode"] == mode]
         summary[MODES[mode]] = _section(
             run, chip, of_mode, memory[memory["mode"] == mode], populations, synapses
         )
     return Report(ledger, causes, energy, memory, summary)
+
+
+def _prices(costs: CostTable) -> str:
+    """Which prices these are, in words."""
+    return f"{costs.description} ({costs.quality})"
 
 
 def _core_names(cores: int) -> NDArray[np.object_]:

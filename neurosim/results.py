@@ -128,7 +128,7 @@ def reprice(folder: Path, costs: CostTable) -> dict[str, Any]:
         if section in found.summary:
             for key in ("energy_nj_per_sample", "community_45nm_fp32"):
                 summary[section][key] = found.summary[section][key]
-    summary["costs"] = costs.name
+    summary["costs"], summary["prices"] = costs.name, found.summary["prices"]
     _write_table(folder / "energy.csv", found.energy)
     _write_summary(folder, summary)
     draw(folder)

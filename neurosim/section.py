@@ -1,16 +1,29 @@
 """A section of a hardware description: frozen and strict, with the number types that sections share."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from neurosim.complaint import Complaints, Path
 
-__all__ = ["Natural", "Positive", "Quality", "Section", "require"]
+__all__ = ["Name", "Natural", "Positive", "Quality", "Section", "require"]
 
 Quality = Literal["measured", "simulated", "estimated"]
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Natural = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+def _named(name: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) is None:
+        raise ValueError(
+            "expected at most 64 letters, digits, dots, hyphens and underscores, the first a letter or digit, "
+            f"got {name!r}"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_named)]  # names run directories, too
 
 
 def require(*demands: tuple[bool, Path, str]) -> None:

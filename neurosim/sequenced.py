@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from neurosim import yamlio
 from neurosim.complaint import Path
 from neurosim.operations import Arbiter, Bits, Choice, Operation, Word, demands_of, overlap
-from neurosim.section import Natural, Positive, Quality, Section, require
+from neurosim.section import Name, Natural, Positive, Quality, Section, require
 
 __all__ = ["FIELDS", "Geometry", "Input", "Link", "Output", "Queue", "Registers", "Rows", "SequencedChip",
            "SequencedCore", "Watch", "Words", "load_sequenced"]  # fmt: skip
@@ -294,7 +294,7 @@ class Sync(Section):
 class SequencedChip(Section):
     """A chip of one sequenced core, one clock, and a handshake link on each side."""
 
-    name: str
+    name: Name
     description: str
     source: str
     quality: Quality

@@ -20,8 +20,8 @@ from neurosim.data.order import presentations
 from neurosim.engine.run import Run
 from neurosim.engine.sequence import Sequence, play
 from neurosim.engine.verify import Difference, verify_sequence
-from neurosim.errors import PlacementError
 from neurosim.image import Ints, Quantisation
+from neurosim.layer import require_layer, require_registers
 from neurosim.learning import load_rule
 from neurosim.lesson import Lesson, lesson_for
 from neurosim.ops import PHASES, Phase
@@ -33,6 +33,7 @@ from neurosim.stimulus import Events
 __all__ = ["SequencedJob", "build_job", "code_of", "initial_weights", "quantise"]
 
 _DRAWS = 1 << 60  # of the initial weights: no presentation has this number
+_WORDS = 64  # random ones, to verify
 
 
 @dataclass(frozen=True)
@@ -96,27 +97,31 @@ class SequencedJob:
         parts.append((Phase.UPDATE if learn else Phase.FORWARD, lesson.closing(learn)))
         return [(phase, Events(np.zeros(len(words), np.int64), words)) for phase, words in parts]
 
-    def first_difference(self, state: SequencerState, samples: int) -> Difference | None:
-        """Do both engines agree on the first training samples? None, or where they do not."""
-        images, labels = self.data.train_images[:samples], self.data.train_labels[:samples]
-        for number, (pixels, label) in enumerate(zip(images, labels, strict=True)):
-            for _, events in self.parts(pixels, int(label), number, 4.0):
-                found = verify_sequence(self.sequencer, state, events)
-                if found is not None:
-                    return found
-        return None
+    def first_difference(self, samples: int) -> Difference | None:
+        """Do both engines agree? None, or where they do not.
 
-    def occupancy(self) -> list[tuple[str, int, int]]:
-        """What the network takes: resource, used, offered."""
-        core, (inputs, outputs) = self.config.chip.core, self.config.sizes
-        per_word = core.synapse.synapses_per_word
-        words = inputs * -(-outputs // per_word)
-        return [
-            ("rows (inputs)", inputs, core.synapse.rows),
-            ("neurons (outputs)", outputs, core.neuron.entries),
-            ("synapses", inputs * outputs, core.synapse.rows * core.neuron.entries),
-            ("words of synapse memory", words, core.memories()["synapse"].words),
-        ]
+        Training samples, if the chip learns; test samples, with learning off; random words on random synapses.
+        """
+        data, teaching, state = self.data, min(4.0, self.lesson.spikes), self.initial.copy()
+        for number in range(0 if self.config.freeze else samples):
+            label = int(data.train_labels[number])
+            found = self._difference(state, self.parts(data.train_images[number], label, number, teaching))
+            if found is not None:
+                return found
+        for pixels in data.test_images[:samples]:
+            tested = self.evaluation_state(state)
+            found = self._difference(tested, self.parts(pixels, None, 0, 0.0))
+            if found is not None:
+                return found
+        rng, core = np.random.default_rng(self.config.seed), self.config.chip.core
+        wild = self.initial.copy()
+        wild.code[:] = rng.integers(0, 1 << core.synapse.synapse_bits, wild.code.shape)
+        words = rng.integers(0, 1 << core.input.word_bits, _WORDS)
+        return verify_sequence(self.sequencer, wild, Events(np.zeros(_WORDS, np.int64), words))
+
+    def _difference(self, state: SequencerState, parts: list[tuple[Phase, Events]]) -> Difference | None:
+        found = (verify_sequence(self.sequencer, state, events) for _, events in parts)
+        return next((difference for difference in found if difference is not None), None)
 
     def _run(self, runs: list[tuple[Phase, Sequence]], asked: int) -> Run:
         phase_cycles = np.zeros(len(PHASES), np.int64)
@@ -186,45 +191,22 @@ class SequencedJob:
         return LearningMemory(synapses, neurons, 0, 0, synapses + neurons)
 
 
-def _check_fit(config: SequencedConfig) -> None:
-    """One layer that the chip has rows and neurons for. Raises PlacementError."""
-    core, problems = config.chip.core, []
-    if len(config.sizes) != 2:
-        problems.append(
-            "network: expected one layer, such as 256-10 (rows are the inputs, neurons the outputs), "
-            f"got {config.network}"
-        )
-    offers = (("inputs", config.sizes[0], core.synapse.rows, "core.synapse.rows"),
-              ("outputs", config.sizes[-1], core.neuron.entries, "core.neuron.entries"))  # fmt: skip
-    problems += [f"{what}: {need} needed, {key} is {there}" for what, need, there, key in offers if need > there]
-    if config.sizes[-1] > core.registers.last_neuron + 1:
-        last = core.registers.last_neuron
-        problems.append(f"outputs: {config.sizes[-1]} needed, core.registers.last_neuron is {last}")
-    if problems:
-        raise PlacementError("\n".join(f"{config.chip.name}: {problem}" for problem in problems))
-
-
-def _programmed(chip: SequencedChip) -> SequencedChip:
-    """The registers that a layer needs, whatever the file says: spikes go out, and not back into the queue."""
-    needed = {"open_loop": True, "output_source": "neuron", "watch": False}
-    registers = chip.core.registers.model_copy(update=needed)
-    return chip.model_copy(update={"core": chip.core.model_copy(update={"registers": registers})})
-
-
 def build_job(config: SequencedConfig, data: Dataset, loaded: NDArray[np.float64] | None) -> SequencedJob:
     """Program the chip; the digest is left empty. loaded: W1 [outputs, inputs] in LSBs, or None for random weights.
 
     Raises PlacementError or ConfigError with what does not fit.
     """
-    _check_fit(config)
-    chip, training, rule = _programmed(config.chip), config.training(), load_rule(config.rule)
+    chip, training, rule = config.chip, config.training(), load_rule(config.rule)
+    require_layer(chip, config.sizes)
+    require_registers(chip)
     inputs, outputs = config.sizes
     settings = rule_part(config.settings, rule)
     sequencer = build_sequencer(chip)
     lesson = lesson_for(
-        chip, outputs, len(data.classes), config.seed, spikes=training.spikes, threshold=training.threshold,
-        leak=training.leak, shares=(training.label_share, training.other_share),
+        chip, outputs, len(data.classes), config.seed, inputs=inputs, spikes=training.spikes,
+        threshold=training.threshold, leak=training.leak, shares=(training.label_share, training.other_share),
         theta_membrane=settings.theta_membrane, calcium_leak=settings.calcium_leak,
+        teaching=max(training.teaching_first, training.teaching_last),
     )  # fmt: skip
     quantisation: tuple[Quantisation, ...] = ()
     if loaded is None:

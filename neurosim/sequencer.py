@@ -165,10 +165,10 @@ def _field(word: int, place: tuple[int, int]) -> int:
 
 
 def sequenced_formats(chip: SequencedChip) -> Formats:
-    """Widths that a rule is quantised to: those of the synapse and, as trace_bits, of the calcium."""
-    core = chip.core
-    bits = core.neuron.fields.get("calcium", (0, 1))[1]
-    return Formats(core.synapse.weight[1], 0, core.neuron.fields["membrane"][1], bits, 0, 1, 0, 1, False)
+    """Widths that a rule is quantised to: of synapse, membrane, calcium (trace_bits) and its counter (wait_bits)."""
+    core, fields = chip.core, chip.core.neuron.fields
+    calcium, wait = (fields.get(name, (0, 1))[1] for name in ("calcium", "calcium_wait"))
+    return Formats(core.synapse.weight[1], 0, fields["membrane"][1], calcium, 0, 1, 0, 1, False, wait)
 
 
 def _yes(value: bool) -> str:

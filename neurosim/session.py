@@ -153,7 +153,7 @@ def prepare(config: Config) -> AnyJob:
 
 def _prepare_sequenced(config: SequencedConfig) -> SequencedJob:
     """The same for a sequenced chip."""
-    data = workload_of(load_rule(config.rule)).view(find_dataset(config.dataset, config.data_dir))
+    data = workload_of(load_rule(config.rule)).view(find_dataset(config.dataset, config.data_dir), config.sizes[0])
     inputs = {"data": _data_digest(config, data), "weights": ""}
     loaded = None
     if config.weights is not None:

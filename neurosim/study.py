@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from neurosim import yamlio
+from neurosim.account.costs import costs_of
 from neurosim.complaint import Path as Keys
 from neurosim.complaint import did_you_mean
 from neurosim.config import Config, find_dataset, resolve
@@ -231,6 +232,7 @@ def _cell(
         config = resolve(
             chip, rule=_absolute(rule), dataset=study.dataset, seed=seed, overrides=overrides, **_given(options)
         )
+        costs_of(config.chip)
     except NeurosimError as error:
         return Cell(*place, None, str(error))
     return Cell(*place, config)

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from neurosim.assembler import Assembler, neuron_word
 from neurosim.engine.sequence import Sequence, play
 from neurosim.errors import ConfigError
+from neurosim.operations import Choice
 from neurosim.sequenced import load_sequenced
 from neurosim.sequencer import build_sequencer
 from neurosim.stimulus import Events
@@ -37,6 +40,46 @@ def test_what_a_chip_has_no_word_for_is_refused() -> None:
             ask()
     with pytest.raises(ConfigError, match="has no input word"):
         Assembler(TINYODIN).virtual(3, 0)  # that is a spike
+
+
+def test_operands_that_do_not_fit_are_refused_and_not_cut() -> None:
+    words = Assembler(ODIN)
+    for ask, has in (
+        (lambda: words.virtual(300, 3), "virtual has neuron of 8 bits"),
+        (lambda: words.virtual(3, 8), "virtual has neuron of 8 bits, virtual has weight of 3 bits"),
+        (lambda: words.virtual(3, -1), "virtual has weight of 3 bits"),
+        (lambda: words.synapse(256, 0), "synapse has row of 8 bits"),
+        (lambda: words.synapse(-1, 0), "synapse has row of 8 bits"),
+        (lambda: words.reference(256), "reference_one has neuron of 8 bits"),
+        (lambda: words.bistability(256), "bistability_row has row of 8 bits"),
+    ):
+        with pytest.raises(ConfigError, match="odin: has no input word for .*" + has):
+            ask()
+
+
+def lines(*texts: tuple[int, int, str]) -> tuple[Choice, ...]:
+    return tuple(Choice(mask=mask, match=match, operation=name) for mask, match, name in texts)
+
+
+@given(st.lists(st.tuples(st.integers(0, 63), st.integers(0, 63), st.sampled_from(("push", "synapse"))), max_size=5),
+       st.integers(0, 63), st.integers(0, 63))  # fmt: skip
+def test_the_word_found_is_the_highest_of_all(table: list[tuple[int, int, str]], bits: int, mask: int) -> None:
+    words = lines(*((m, match & m, name) for m, match, name in table), (0, 0, "push"))
+    port = ODIN.core.input.model_copy(update={"word_bits": 6})
+    core = ODIN.core.model_copy(update={"words": words, "input": port})
+    found = Assembler(ODIN.model_copy(update={"core": core}))
+    for name in ("push", "synapse"):
+        fits = [w for w in range(64) if w & mask == bits & mask and found._first(words, w) == name]
+        assert found._word(name, bits & mask, mask) == max(fits, default=None)
+
+
+def test_a_wide_port_takes_no_long_search() -> None:
+    ones = (1 << 30) - 1
+    words = lines((ones >> 2, ones >> 2, "synapse"), (3 << 28, 3 << 28, "synapse"), (0, 0, "push"))
+    core = ODIN.core.model_copy(update={"words": words, "input": ODIN.core.input.model_copy(update={"word_bits": 62})})
+    found = Assembler(ODIN.model_copy(update={"core": core}))
+    assert found._word("push", 0, 0) == ((1 << 62) - 1 ^ 1) & ~(1 << 28)
+    assert found._word("bistability_all", 0, 0) is None
 
 
 def one(word: int) -> tuple[Sequence, list[int]]:

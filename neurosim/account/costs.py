@@ -2,16 +2,20 @@
 
 import os
 from collections.abc import Iterable
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from neurosim import yamlio
 from neurosim.complaint import Complaints, Path, did_you_mean
-from neurosim.ops import FLIT_OPS, LINK_OPS, OPS, Op, describe
+from neurosim.errors import ConfigError
+from neurosim.machine import Machine
+from neurosim.ops import FLIT_OPS, LINK_OPS, OPS, SEQUENCED_OPS, Op, describe
 from neurosim.section import Quality, Section, require
+from neurosim.sequenced import SequencedChip
 
-__all__ = ["Band", "Cost", "CostTable", "Power", "Sram", "SramLaw", "Static", "Transposable", "load_costs"]
+__all__ = ["Band", "Cost", "CostTable", "Power", "Sram", "SramLaw", "Static", "Transposable", "costs_of", "load_costs",
+           "require_match"]  # fmt: skip
 
 Band = tuple[float, float, float]  # low, mid, high
 Energy = Annotated[float, Field(ge=0, le=1e9)]
@@ -154,6 +158,8 @@ class Static(Section):
 class CostTable(Section):
     """Prices of every op of `neurosim.ops`, and static power.
 
+    core: which chips the table prices, `any` or `sequenced` alone; then ops that no sequenced core does need no price.
+    max_clock_mhz: the fastest clock at the table's voltage; without it any.
     clock: pJ per cycle and core, whatever happens in it; without it nothing.  ops: pJ per event.
     per_bit: pJ per bit of a flit. per_bit_mm: pJ per bit of a flit and mm of link.
     A memory op without an entry under `ops` is priced by the law under `sram`; transposable: what a crossbar changes.
@@ -165,6 +171,8 @@ class CostTable(Section):
     quality: Quality
     node_nm: Annotated[float, Field(gt=0, le=1e4)]
     vdd_v: Annotated[float, Field(gt=0, le=100)] | None = None
+    core: Literal["any", "sequenced"] = "any"
+    max_clock_mhz: Annotated[float, Field(gt=0, le=1e6)] | None = None
     sram: Sram | None = None
     transposable: Transposable | None = None
     clock: Cost | None = None
@@ -172,6 +180,11 @@ class CostTable(Section):
     per_bit: dict[str, Cost] = Field(default_factory=dict)
     per_bit_mm: dict[str, Cost] = Field(default_factory=dict)
     static: Static
+
+    @property
+    def priced_ops(self) -> tuple[Op, ...]:
+        """The ops that chips of this table do."""
+        return SEQUENCED_OPS if self.core == "sequenced" else tuple(Op)
 
     @model_validator(mode="after")
     def _every_op_has_one_price(self) -> Self:
@@ -182,7 +195,7 @@ class CostTable(Section):
                     hint = did_you_mean(key, allowed)
                     known = ", ".join(allowed)
                     wrong.append(((section, key), f"expected one of the ops {known}, got '{key}'{hint}"))
-        for op in Op:
+        for op in self.priced_ops:
             name = op.name.lower()
             priced = [s for s in self._allowed() if name in getattr(self, s)]
             lawful = self.sram is not None and describe(op).memory is not None
@@ -218,3 +231,25 @@ def load_costs(name_or_path: str | os.PathLike[str], overrides: Iterable[str] = 
     Raises ConfigError with every complaint about the file, one a line; a missing cost is one.
     """
     return yamlio.load(yamlio.find(name_or_path, "costs"), CostTable, overrides)
+
+
+def costs_of(chip: Machine) -> CostTable:
+    """The cost table that a chip names. Raises ConfigError if it is not valid, or not for such a chip."""
+    costs = load_costs(chip.costs)
+    require_match(chip, costs)
+    return costs
+
+
+def require_match(chip: Machine, costs: CostTable) -> None:
+    """Raise ConfigError unless a table prices chips of this kind, and at this clock."""
+    if costs.core == "sequenced" and not isinstance(chip, SequencedChip):
+        raise ConfigError(
+            f"costs: {costs.name} prices sequenced cores only; {chip.name} has pipelined cores: "
+            "take another table, such as cacti22lop"
+        )
+    if costs.max_clock_mhz is not None and chip.clock_mhz > costs.max_clock_mhz:
+        volts = "" if costs.vdd_v is None else f" at {costs.vdd_v:g} V"
+        raise ConfigError(
+            f"costs: {costs.name} holds up to {costs.max_clock_mhz:g} MHz{volts}; {chip.name} has clock_mhz = "
+            f"{chip.clock_mhz:g}: lower chip.clock_mhz, or take another table"
+        )

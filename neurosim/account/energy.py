@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.account.costs import LOGIC_BAND, NOC_BAND, Band, CostTable
+from neurosim.account.costs import LOGIC_BAND, NOC_BAND, Band, CostTable, require_match
 from neurosim.machine import Machine
 from neurosim.ops import PHASES, Op, Phase, describe, unit_of
 
@@ -57,12 +57,18 @@ class Energy:
 
 
 def prices(chip: Machine, costs: CostTable) -> Floats:
-    """float64[3, ops]: what one event costs on this chip, in pJ."""
+    """float64[3, ops]: what one event costs on this chip, in pJ; 0 for what no chip of this table does.
+
+    Raises ConfigError for a table of other chips, or of slower ones.
+    """
+    require_match(chip, costs)
     return np.array([_price_of(op, chip, costs) for op in Op], np.float64).T
 
 
 def _price_of(op: Op, chip: Machine, costs: CostTable) -> Band:
     name, info = op.name.lower(), describe(op)
+    if op not in costs.priced_ops:
+        return 0.0, 0.0, 0.0
     if name in costs.ops:
         return costs.ops[name].band(LOGIC_BAND)
     if name in costs.per_bit:
@@ -130,7 +136,8 @@ def leakage(chip: Machine, costs: CostTable) -> dict[str, Floats]:
 def price(counts: Ints, phase_cycles: Ints, chip: Machine, costs: CostTable) -> Energy:
     """Price a run: counts int64[phases, nodes, ops] and phase_cycles int64[phases].
 
-    Raises ValueError if the shapes are not those of the chip, or a count is negative.
+    Raises ValueError if the shapes are not those of the chip, or a count is negative or of an op without a price;
+    ConfigError for a cost table of other chips.
     """
     shape = (len(PHASES), chip.cores + 1, len(Op))
     if counts.shape != shape or phase_cycles.shape != shape[:1]:
@@ -140,7 +147,11 @@ def price(counts: Ints, phase_cycles: Ints, chip: Machine, costs: CostTable) -> 
         )
     if counts.min() < 0 or phase_cycles.min() < 0:
         raise ValueError("counts and phase_cycles: expected no negative number")
-    dynamic = counts[None] * prices(chip, costs)[:, None, None, :]
+    per_event = prices(chip, costs)
+    unpriced = [op.name.lower() for op in Op if op not in costs.priced_ops and counts[:, :, op].any()]
+    if unpriced:
+        raise ValueError(f"counts: {', '.join(unpriced)}: no price in the cost table {costs.name}")
+    dynamic = counts[None] * per_event[:, None, None, :]
     microseconds = phase_cycles / chip.clock_mhz
     static = power(chip, costs)[:, None, :] * microseconds[None, :, None]  # uW x us = pJ
     return Energy(dynamic, static, clocking(chip, costs)[:, None, :] * phase_cycles[None, :, None])

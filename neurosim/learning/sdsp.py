@@ -59,18 +59,19 @@ def rate(value: float, formats: Formats) -> int:
 
 
 def spread(fan_in: int, last: bool) -> float:
-    """Initial weights are not drawn by a deviation: the workload sets each to one of the two ends."""
+    """Nothing is drawn by a deviation: initial weights are three neighbouring values around the middle of the range."""
     return 0.0
 
 
 def card(formats: Formats, settings: Settings) -> Card:
     """Calcium, thresholds and two flags at the neuron, one bit at the synapse; nothing is sent back."""
+    thetas = formats.membrane_bits + 3 * formats.trace_bits
     words = (
         Word("mapped", "synapse", 1, "whether the synapse exists, and may learn", inference=True),
         Word("calcium", "neuron", formats.trace_bits, "slow count of own spikes"),
-        Word("calcium wait", "neuron", 5, "time references since the last loss of calcium"),
-        Word("calcium leak", "neuron", 5, "time references between losses"),
-        Word("thetas", "neuron", 8 + 3 * formats.trace_bits, "of the membrane, and of the calcium (three)"),
+        Word("calcium wait", "neuron", formats.wait_bits, "time references since the last loss of calcium"),
+        Word("calcium leak", "neuron", formats.wait_bits, "time references between losses"),
+        Word("thetas", "neuron", thetas, "of the membrane, and of the calcium (three)"),
         Word("learns", "neuron", 1, "whether calcium is kept at all"),
         Word("up, down", "neuron register", 2, "where synapses go at the next pre spike"),
     )

@@ -2,7 +2,7 @@
 
 A workload is a module with ``RULE``, ``NETWORK``, ``DATASET``, ``EPOCHS``, ``ENCODER``, ``NEURON`` (what a run takes
 unless told otherwise), ``Settings`` (how to train), ``default_preset``, ``preset_values``, ``learning_rates`` and
-``view`` (what the chip is shown of a data set).
+``view(data, inputs)`` (what a network of so many inputs is shown of a data set).
 """
 
 from types import ModuleType

@@ -111,6 +111,6 @@ def learning_rates(
     return np.full(count, settings.learning_rate)
 
 
-def view(data: Dataset) -> Dataset:
+def view(data: Dataset, inputs: int) -> Dataset:
     """What the chip is shown of a data set: all of it."""
     return data

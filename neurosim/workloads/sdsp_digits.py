@@ -4,11 +4,13 @@ What the chip computes is its RTL's. How a sample is told to it is *our reconstr
 and parameters are not known here, and no number of ours is a reproduction of its 84.5 % on MNIST. `neurosim.lesson`
 says how; the values here were chosen on the last 2,000 of the 10,000 embedded training images, never on test images.
 
-28 x 28 pixels are cut to the inner 24 x 24 and averaged to 16 x 16: the 256 rows of the chip.
+28 x 28 pixels are cut to the inner 24 x 24 and averaged to a square of as many pixels as the network has inputs:
+16 x 16 for all 256 rows of ODIN.
 """
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import isqrt
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -17,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from neurosim.data.datasets import Dataset
 from neurosim.data.reduce import reduced
+from neurosim.errors import ConfigError
 
 __all__ = ["DATASET", "ENCODER", "EPOCHS", "NETWORK", "NEURON", "RULE", "Settings", "default_preset", "learning_rates",
            "preset_values", "view"]  # fmt: skip
@@ -27,7 +30,7 @@ DATASET = "embedded"
 EPOCHS = 6
 ENCODER = "regular"  # the host spreads a fixed number of spikes over the pixels
 NEURON = "odin_lif"  # the chip's own circuit takes its place
-SIDE, BORDER = 16, 2
+INNER, BORDER = 24, 2  # of 28 x 28 pixels; larger images than the inner part are averages of the whole
 
 _PRESET = {"theta_membrane": 100, "theta_1": 2, "theta_2": 7, "theta_3": 3, "calcium_leak": 3}
 
@@ -66,6 +69,11 @@ def learning_rates(settings: Settings, first: int, count: int, per_epoch: int, t
 
 
 @lru_cache(maxsize=1)
-def view(data: Dataset) -> Dataset:
-    """What the chip is shown of a data set."""
-    return reduced(data, SIDE, BORDER)
+def view(data: Dataset, inputs: int) -> Dataset:
+    """The data set with images of so many pixels: squares, averaged. Raises ConfigError for no square number."""
+    side = isqrt(inputs)
+    if side * side != inputs:
+        raise ConfigError(
+            f"network: expected a square number of inputs, such as 256 (images of 16 x 16 pixels), got {inputs}"
+        )
+    return data if inputs == data.train_images.shape[1] else reduced(data, side, BORDER if side <= INNER else 0)

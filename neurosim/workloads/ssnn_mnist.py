@@ -65,6 +65,6 @@ def learning_rates(settings: Settings, first: int, count: int, per_epoch: int, t
     return np.asarray(settings.learning_rate * 2.0**-part, np.float64)
 
 
-def view(data: Dataset) -> Dataset:
+def view(data: Dataset, inputs: int) -> Dataset:
     """What the chip is shown of a data set: all of it."""
     return data

@@ -7,13 +7,13 @@ from types import ModuleType
 import pytest
 
 from neurosim import yamlio
-from neurosim.account.costs import LOGIC_BAND, CostTable, load_costs
+from neurosim.account.costs import LOGIC_BAND, CostTable, costs_of, load_costs
 from neurosim.account.energy import prices
 from neurosim.errors import ConfigError
 from neurosim.machine import load_chip
-from neurosim.ops import LINK_OPS, Op, describe
+from neurosim.ops import LINK_OPS, SEQUENCED_OPS, describe
 
-TABLES = ("cacti22lop", "cacti28lop", "cacti45lop", "horowitz45", "loihi14", "loihi14sim", "odin28")
+TABLES = ("cacti22lop", "cacti28lop", "cacti45lop", "horowitz45", "loihi14", "loihi14sim", "odin28", "tinyodin28")
 CHIPS = ("loihi", "mesh16", "mesh64", "odin", "tiny", "tinyodin")
 SEQUENCED = ("odin", "tinyodin")
 TEXT = (yamlio.shipped() / "costs" / "horowitz45.yaml").read_text()
@@ -46,8 +46,12 @@ def test_exactly_these_tables_are_shipped() -> None:
 @pytest.mark.parametrize("chip", CHIPS)
 def test_every_op_is_priced_on_every_chip_in_order_and_zero_only_with_a_reason(name: str, chip: str) -> None:
     costs = load_costs(name)
+    if costs.core == "sequenced" and chip not in SEQUENCED:
+        with pytest.raises(ConfigError, match=f"{name} prices sequenced cores only; {chip} has pipelined cores"):
+            prices(load_chip(chip), costs)
+        return
     low, mid, high = prices(load_chip(chip), costs)
-    for op in Op:
+    for op in costs.priced_ops:
         assert low[op] <= mid[op] <= high[op]
         entry, memory = costs.ops.get(op.name.lower()), describe(op).memory
         if entry is not None and entry.source.startswith("not published"):
@@ -260,3 +264,30 @@ def test_the_band_of_a_transposable_memory_is_ordered() -> None:
     data["transposable"]["access"]["low"] = 1.9
     with pytest.raises(ValueError, match=r"expected at most mid = 1.15, got 1.9"):
         CostTable.model_validate(data)
+
+
+@pytest.mark.parametrize("name", ["odin28", "tinyodin28"])
+def test_a_table_of_sequenced_chips_prices_what_they_do_and_lacks_nothing_of_it(name: str) -> None:
+    data = load_costs(name).model_dump()
+    assert set(data["ops"]) == {op.name.lower() for op in SEQUENCED_OPS}
+    for op in SEQUENCED_OPS:
+        lacking = {**data, "ops": {key: cost for key, cost in data["ops"].items() if key != op.name.lower()}}
+        with pytest.raises(ValueError, match=f"ops.{op.name.lower()}: expected a price of"):
+            CostTable.model_validate(lacking)
+
+
+def test_a_table_holds_up_to_its_fastest_clock() -> None:
+    assert costs_of(load_chip("odin", ["clock_mhz=75"])).max_clock_mhz == 75
+    expected = "odin28 holds up to 75 MHz at 0.55 V; odin has clock_mhz = 75.1: lower chip.clock_mhz, or take another"
+    for meet in (costs_of, lambda chip: prices(chip, load_costs("odin28"))):
+        with pytest.raises(ConfigError, match=expected):
+            meet(load_chip("odin", ["clock_mhz=75.1"]))
+
+
+def test_what_odin_did_not_publish_is_an_estimate_from_nothing_to_one_sop() -> None:
+    ops = load_costs("odin28").ops
+    assert [name for name, cost in ops.items() if cost.quality == "measured"] == ["synapse_add"]
+    for name, share in (("soma_update", 1), ("host_flit", 1), ("weight_update", 1 / 8)):
+        low, mid, high = ops[name].band(LOGIC_BAND)
+        assert (low, mid, high) == pytest.approx((0, 8.43 * share / 2, 8.43 * share), rel=0.01)
+    assert {cost.quality for cost in load_costs("tinyodin28").ops.values()} == {"estimated"}

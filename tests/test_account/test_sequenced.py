@@ -99,13 +99,13 @@ def test_a_pop_that_waits_for_the_output_port_is_blocked() -> None:
 
 
 def test_a_run_priced_by_hand(run: Sequence) -> None:
-    # 512 SOPs of 8.43; cycles of 1.78; 27.3 uW at 75 MHz; two updates and six transfers of 4.2.
+    # 512 SOPs of 8.43; cycles of 1.78; 27.3 uW at 75 MHz; two updates and six transfers of 4.2, 768 synapses of 0.53.
     cycles = np.zeros(4, np.int64)
     cycles[Phase.FORWARD] = run.cycles
     found = price(tally(run, Phase.FORWARD), cycles, load_sequenced("odin"), load_costs("odin28"))
     known = 512 * 8.43 + run.cycles * (1.78 + 27.3 / 75)
     low, mid, high = found.total
-    assert low == pytest.approx(known) and mid == pytest.approx(known + 8 * 4.2)
+    assert low == pytest.approx(known) and mid == pytest.approx(known + 8 * 4.2 + 768 * 0.53)
     assert high == pytest.approx(known + 8 * 8.43 + 768 * 1.05)
 
 
@@ -116,3 +116,10 @@ def test_the_published_energies_per_sop_within_two_percent(clock_mhz: float, pub
     assert found.sops == 40 * 256 and found.sops / found.cycles == pytest.approx(256 / 518, rel=1e-3)
     low, mid, high = found.all_pj
     assert found.sop_pj == pytest.approx(low) and low < mid < high < published * 1.02
+
+
+def test_a_count_without_a_price_is_an_error_and_never_free(run: Sequence) -> None:
+    counts = tally(run, Phase.FORWARD)
+    counts[Phase.FORWARD, 0, Op.ERROR_MAC] = 1
+    with pytest.raises(ValueError, match="error_mac: no price in the cost table odin28"):
+        price(counts, np.zeros(4, np.int64), load_sequenced("odin"), load_costs("odin28"))
