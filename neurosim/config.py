@@ -276,7 +276,8 @@ def require_match(chip: Machine, rule: str, encoder: str | None, neuron: str | N
                               f"chip's own ({chip.core.neuron.circuit})")  # fmt: skip
     if not freeze and name not in chip.core.learning.circuits:
         raise ConfigError(f"rule: {chip.name} cannot learn with {name}: core.learning.circuits has "
-                          f"{circuits or 'none'}; evaluate weights instead: --weights FILE --freeze")  # fmt: skip
+                          f"{circuits or 'none'}; name its circuit (--set chip.core.learning.circuits=[{name}]) or "
+                          "evaluate weights: --weights FILE --freeze")  # fmt: skip
 
 
 def find_chip(name: str, overrides: Iterable[str] = ()) -> Machine:

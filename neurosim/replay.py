@@ -71,7 +71,9 @@ def _read(folder: Path) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     files = folder / CASES, folder / "scripted_packets.csv"
     for file in files:
         if not file.is_file():
-            raise ReplayError(f"{folder}: expected recorded cases, found no {file.name}, npz or json file")
+            inside = sorted(str(part) for part in folder.glob("*/") if part.is_dir()) if folder.is_dir() else []
+            hint = f"; a folder of folders? name those: {' '.join(inside)}" if inside else ""
+            raise ReplayError(f"{folder}: expected recorded cases, found no {file.name}, npz or json file{hint}")
     try:
         cases = json.loads(files[0].read_text())
         packets = pd.read_csv(files[1])

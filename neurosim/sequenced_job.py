@@ -20,10 +20,12 @@ from neurosim.data.order import presentations
 from neurosim.engine.run import Run
 from neurosim.engine.sequence import Sequence, play
 from neurosim.engine.verify import Difference, verify_sequence
+from neurosim.errors import SimulationError
 from neurosim.image import Ints, Quantisation
 from neurosim.layer import require_layer, require_registers
 from neurosim.learning import load_rule
 from neurosim.lesson import Lesson, lesson_for
+from neurosim.microcode import CLOCK
 from neurosim.ops import PHASES, Phase
 from neurosim.readout import marks
 from neurosim.sequenced import SequencedChip
@@ -82,8 +84,20 @@ class SequencedJob:
     ) -> Run:
         """One sample, with a lesson if it has a label."""
         parts = self.parts(pixels, label, number, teaching)
-        runs = [(phase, play(self.sequencer, state, events, engine=self.config.engine)) for phase, events in parts]
+        runs = [(phase, self.played(state, events)) for phase, events in parts]
         return self._run(runs, len(parts[0][1].word))
+
+    def played(self, state: SequencerState, events: Events) -> Sequence:
+        """Send events and wait until nothing moves. Raises SimulationError if the chip leaves one of them undone."""
+        run = play(self.sequencer, state, events, engine=self.config.engine)
+        served, waiting = int(state.clock[CLOCK.event]), int(state.clock[CLOCK.level])
+        if served < len(events.word) or waiting or run.count("dropped"):
+            raise SimulationError(
+                f"{self.config.chip.name}: of {len(events.word)} words the input port served {served}, {waiting} "
+                f"entries stay in the queue, {run.count('dropped')} were dropped: expected all to be served and none "
+                "to stay; see core.arbiter (a line `do: serve` for every kind of word, one `do: pop`) and core.queue.depth"
+            )
+        return run
 
     def parts(
         self, pixels: NDArray[np.uint8], label: int | None, number: int, teaching: float
@@ -201,7 +215,7 @@ def build_job(config: SequencedConfig, data: Dataset, loaded: NDArray[np.float64
     require_registers(chip)
     inputs, outputs = config.sizes
     settings = rule_part(config.settings, rule)
-    sequencer = build_sequencer(chip)
+    sequencer = build_sequencer(chip, rule=rule)
     lesson = lesson_for(
         chip, outputs, len(data.classes), config.seed, inputs=inputs, spikes=training.spikes,
         threshold=training.threshold, leak=training.leak, shares=(training.label_share, training.other_share),

@@ -175,10 +175,9 @@ def _yes(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _rule_of(chip: SequencedChip) -> ModuleType:
+def _fitting(rule: ModuleType, chip: SequencedChip) -> ModuleType:
     """The rule of a chip that learns, which must find in its words what its kernels need."""
     core, name = chip.core, chip.core.learning.circuits[0]
-    rule = load_rule(name)
     if rule.SCHEDULE != "event":
         raise ConfigError(f"core.learning.circuits: expected a rule of schedule event (such as sdsp), got {name}")
     lacking = ", ".join(word for word in rule.WORDS if word not in core.neuron.fields)
@@ -191,9 +190,12 @@ def _rule_of(chip: SequencedChip) -> ModuleType:
     return rule
 
 
-def build_sequencer(chip: SequencedChip, inhibitory: NDArray[Any] | None = None) -> Sequencer:
+def build_sequencer(
+    chip: SequencedChip, inhibitory: NDArray[Any] | None = None, rule: ModuleType | None = None
+) -> Sequencer:
     """The tables of a chip. inhibitory: [rows], 1 where the weights of a row are subtracted; None: nowhere.
 
+    rule: the module that `core.learning.circuits` names; None: the shipped one of that name.
     Raises ConfigError if its neuron or its rule is of another kind of core, or needs other words.
     """
     core = chip.core
@@ -208,7 +210,8 @@ def build_sequencer(chip: SequencedChip, inhibitory: NDArray[Any] | None = None)
             f"core.neuron.signed: expected {_yes(neuron.SIGNED)} with {core.neuron.circuit}, "
             f"got {_yes(core.neuron.signed)}"
         )
-    rule = _rule_of(chip) if core.learning.circuits else sdsp
+    circuits = core.learning.circuits
+    rule = _fitting(rule or load_rule(circuits[0]), chip) if circuits else sdsp
     rows = core.synapse.rows
     signs = np.zeros(rows, np.uint8) if inhibitory is None else np.asarray(inhibitory).astype(np.uint8)
     if signs.shape != (rows,):
