@@ -10,15 +10,16 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from neurosim.engine.sequence import Sequence, check_events, play
 from neurosim.errors import ConfigError, ReplayError
 from neurosim.microcode import CLOCK
+from neurosim.recording import NEEDED, Recording
 from neurosim.sequenced import FIELDS, SequencedChip, load_sequenced
 from neurosim.sequencer import Sequencer, SequencerState, build_sequencer
 from neurosim.stimulus import Events
@@ -35,80 +36,6 @@ _REGISTERS = {
     "BURST_TIMEREF": None,  # bursts of Izhikevich neurons
 }  # fmt: skip
 _FLAGS = ("open_loop", "update_unmapped", "propagate_unmapped", "learn_on_events", "watch")
-
-# What a case of each format must have measured at the end, beside the neuron words.
-_NEEDED = {
-    "odin-golden-1": ("final_calcium", "final_caleak_cnt", "final_synapse_words_hex", "final_v_up_hex",
-                      "final_v_down_hex"),
-    "tinyodin-golden-1": (),
-}  # fmt: skip
-
-
-def _operation(row: list[Any]) -> list[Any]:
-    if not isinstance(row[0], str) or any(type(value) is not int for value in row[1:]):
-        raise ValueError(f"expected a state and seven whole numbers, got {row}")
-    return row
-
-
-Row = Annotated[list[int], Field(min_length=2, max_length=2)]
-Delays = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class _Handshake(_Part):
-    a: Delays
-    r: Delays
-    d: Delays
-    e: Delays
-
-
-class _Config(_Part):
-    registers: dict[str, int]
-    syn_sign_hex: str | None = None
-    v_up_hex: str | None = None
-    v_down_hex: str | None = None
-    neuron_words_hex: list[str]
-    synapse_words_hex: str
-    handshake: _Handshake
-    max_cycles: Annotated[int, Field(ge=0, lt=2**58)]
-
-
-class _Strobes(_Part):
-    neuron_reads: int
-    neuron_writes: int
-    synapse_reads: int
-    synapse_writes: int
-
-
-class _Scheduler(_Part):
-    pushed: int
-    dropped: int
-    popped: int
-    max_fill: int
-    final_fifo: list[int]
-
-
-class _Expected(_Part):
-    input_handshakes: list[Row]
-    output_events: list[Row]
-    operations: list[Annotated[list[Any], Field(min_length=8, max_length=8), AfterValidator(_operation)]]
-    memory_strobes: _Strobes
-    scheduler: _Scheduler
-    aer_out_busy_cycles: int
-    last_active_cycle: int
-    final_neuron_words_hex: list[str]
-
-
-class _File(_Part):
-    format: str
-    title: str = ""
-    config: _Config
-    stimulus: list[Row]
-    expected: _Expected
-
 
 @dataclass(frozen=True)
 class Case:
@@ -176,7 +103,7 @@ def load_case(path: Path) -> Case:
     if form not in CHIPS:
         raise ReplayError(f"{path}: format: expected one of {', '.join(CHIPS)}, got {form!r}")
     try:
-        return _checked(path, _File.model_validate(tree))
+        return _checked(path, Recording.model_validate(tree))
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)[:5]]
         raise ReplayError("\n".join(f"{path}: {line}" for line in lines)) from None
@@ -184,11 +111,11 @@ def load_case(path: Path) -> Case:
         raise ReplayError(f"{path}: {error}") from None
 
 
-def _checked(path: Path, file: _File) -> Case:
+def _checked(path: Path, file: Recording) -> Case:
     chip = _chip_of(file)
     core, config = chip.core, file.config
     neurons, rows = core.neuron.entries, core.synapse.rows
-    missing = ", ".join(name for name in _NEEDED[file.format] if name not in file.expected.model_dump())
+    missing = ", ".join(name for name in NEEDED[file.format] if name not in file.expected.model_dump())
     if missing:
         raise ReplayError(f"{path}: expected: a case of {CHIPS[file.format]} needs {missing}")
     flags = None
@@ -203,7 +130,7 @@ def _checked(path: Path, file: _File) -> Case:
     )  # fmt: skip
 
 
-def _chip_of(file: _File) -> SequencedChip:
+def _chip_of(file: Recording) -> SequencedChip:
     """The shipped chip with the registers and the handshakes of a case."""
     assignments = []
     for name, value in file.config.registers.items():

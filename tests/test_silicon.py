@@ -215,6 +215,6 @@ def test_statistics_are_judged_point_by_point(
     line = next(line for line in result.stdout.splitlines() if "statistics.csv" in line)
     assert "1 of 2 operating points inside the acceptance bands (average 1 of 2, median deviation -2" in line
     assert "p99 1 of 2" in line and "accepted 0 of 0" in line
-    assert "2 network simulations" in result.stderr
+    assert "6 network simulations" in result.stderr  # three seeds a point
     quiet = CliRunner().invoke(main, ["replay", "--no-statistics", "--engine", "compiled", str(tmp_path)])
     assert "statistics" not in quiet.output and quiet.exit_code == 0

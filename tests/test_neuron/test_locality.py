@@ -10,7 +10,7 @@ from neurosim.plugin import names
 
 STEP = "def step(membrane, drive, keep, threshold, leak_shift, bits):\n    return {}, 0\n"
 UPDATE = "def update(membrane, drive, reference, threshold, leak, bits):\n    return {}, 0\n"
-PLAIN, SEQUENCED = 'STATE = ("membrane",)\n', 'STATE = ("membrane", "threshold", "leak")\n'
+PLAIN, SEQUENCED = 'STATE = ("membrane",)\n', 'STATE = ("membrane", "threshold", "leak")\nSIGNED = False\n'
 
 
 def written(text: str, tmp_path: Path) -> str:
@@ -36,6 +36,8 @@ def test_an_honest_neuron_is_taken(text: str, tmp_path: Path) -> None:
         (SEQUENCED + "SEEN = [0]\n" + UPDATE.format("SEEN[0]"), "reads the global SEEN"),
         (SEQUENCED + "import numpy\n" + UPDATE.format("numpy.random.randint(2)"), "reads the global numpy"),
         (SEQUENCED + "def update(membrane, others):\n    return 0, 0\n", "expected the parameters membrane, drive, "),
+        (SEQUENCED.replace("SIGNED = False\n", "") + UPDATE.format("drive"), "lacks SIGNED"),
+        (SEQUENCED.replace("False", "1") + UPDATE.format("drive"), "SIGNED: expected True or False, got 1"),
         (SEQUENCED + "update = 3\n", "expected a function, compiled or not, got int"),
         (PLAIN + "N = 0\ndef count():\n    global N\n    N += 1\n" + STEP.format("N"), "writes the global"),
     ],
