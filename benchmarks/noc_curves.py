@@ -3,7 +3,7 @@
     python benchmarks/noc_curves.py [--recorded FOLDER] [--only WORD]... [--jobs 2] [--figure FILE] [--json FILE]
         [--smoke]
 
-Every operating point of the folder's statistics.csv is run with as many seeds of ours as it has rows (compiled engine);
+Every operating point of the folder's statistics.csv is run with as many seeds of ours as it has rows, at least three;
 the table says how many lie inside the acceptance bands (specs/router.md, section 5). Without the file, curves of our
 own are drawn over a grid of loads.
 """

@@ -19,11 +19,12 @@ from neurosim.engine.load import PATTERNS, bernoulli
 from neurosim.engine.traffic import Stamps, Traffic, bare_hardware, run_traffic
 from neurosim.errors import ReplayError
 
-__all__ = ["Check", "Point", "Sample", "evaluate", "judge", "measure", "measure_all", "read_statistics",
+__all__ = ["SEEDS", "Check", "Point", "Sample", "evaluate", "judge", "measure", "measure_all", "read_statistics",
            "repeat", "statistics_line", "tally"]  # fmt: skip
 
 COLUMNS = ("router_mode", "topology", "k", "num_vcs", "traffic", "packet_flits", "buffer",
            "offered_flits_per_node_cycle")  # fmt: skip
+SEEDS = 3
 MEASURED = ("drained", "avg_packet_latency", "p99_packet_latency", "accepted_flits_per_node_cycle")
 
 
@@ -113,8 +114,8 @@ def evaluate(create: NDArray[np.int64], stamps: Stamps, warm: int, window: int, 
 
 
 def repeat(recorded: dict[Point, list[Sample]], processes: int = 1, show: Show = iter) -> dict[Point, list[Sample]]:
-    """At every point as many runs of ours, with seeds of ours, as there are recorded ones."""
-    jobs = [(point, seed) for point, samples in recorded.items() for seed in range(len(samples))]
+    """At every point as many runs of ours, with seeds of ours, as there are recorded ones, and at least three."""
+    jobs = [(point, seed) for point, samples in recorded.items() for seed in range(max(SEEDS, len(samples)))]
     ours: dict[Point, list[Sample]] = {point: [] for point in recorded}
     for (point, _), sample in zip(jobs, show(measure_all(jobs, processes)), strict=True):
         ours[point].append(sample)

@@ -103,10 +103,12 @@ class Clock(NamedTuple):
     push_cycles: int = 22  # controller: cycles by what they are for
     loop_cycles: int = 23
     frozen_cycles: int = 24
-    pop_cycles: int = 25
+    pop_cycles: int = 25  # of the pop state, but for those that wait for the port
     release_cycles: int = 26
     end: int = 27  # last cycle in which anything but WAIT and a silent port was seen
     bistable_cycles: int = 28
+    held_cycles: int = 29  # of WAIT with a busy output port
+    pop_held_cycles: int = 30  # of the pop state with a busy output port
 
 
 CLOCK = Clock()

@@ -1,5 +1,6 @@
 """Operations of a sequenced core: what the controller can do, which words start it, and what it prefers."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -7,7 +8,8 @@ from pydantic import Field, model_validator
 from neurosim.complaint import Path
 from neurosim.section import Natural, Positive, Section, require
 
-__all__ = ["ACTIONS", "DOES", "GUARDS", "TARGETS", "Arbiter", "Bits", "Choice", "Move", "Operation", "demands_of"]
+__all__ = ["ACTIONS", "DOES", "GUARDS", "TARGETS", "Arbiter", "Bits", "Choice", "Move", "Operation", "Word",
+           "demands_of", "overlap"]  # fmt: skip
 
 DOES = ("push", "integrate", "time_reference", "bistability")
 TARGETS = ("none", "one", "all", "row", "memory")
@@ -15,6 +17,7 @@ GUARDS = ("output_busy", "queue_full", "urgent_input", "input", "queue")
 ACTIONS = ("wait", "pop", "serve")
 
 Bits = Annotated[tuple[Natural, Positive], Field(strict=False)]  # lowest bit, number of bits
+Word = Annotated[int, Field(ge=0, lt=2**62)]
 
 
 class Move(Section):
@@ -65,6 +68,8 @@ class Operation(Section):
              "expected it with does: integrate and targets: one only"),
             (self.weight is not None or (self.inhibitory is None and self.time_reference is None), ("weight",),
              "expected its bits beside those of inhibitory or time_reference"),
+            (not overlap((move.to, move.take[1]) for move in self.push), ("push",),
+             "expected bits of the entry of its own for each move, got some twice"),
             (self.learns == "never" or (does == "integrate" and self.weight is None), ("learns",),
              f"expected never where no synapse is read, got {self.learns}"),
         )  # fmt: skip
@@ -74,8 +79,8 @@ class Operation(Section):
 class Choice(Section):
     """Words whose masked bits match start an operation; the first that matches counts."""
 
-    mask: Natural
-    match: Natural
+    mask: Word
+    match: Word
     operation: str
 
     @model_validator(mode="after")
@@ -97,6 +102,16 @@ class Arbiter(Section):
         allowed = dict.fromkeys((action, "wait"))
         require((self.do in allowed, ("do",), f"expected {' or '.join(allowed)} when {self.when}, got {self.do}"))
         return self
+
+
+def overlap(places: Iterable[Bits]) -> bool:
+    """Whether two of some fields share a bit."""
+    end = 0
+    for low, bits in sorted(places):
+        if low < end:
+            return True
+        end = low + bits
+    return False
 
 
 def demands_of(operation: Operation, here: Path, width: int, queued: bool) -> list[tuple[bool, Path, str]]:

@@ -300,7 +300,8 @@ def _controller_limit(run: Run, chip: SequencedChip) -> dict[str, Any]:
     """The same of a sequenced chip, whose controller is the only unit that works."""
     work = run.cycles[:, 0, Unit.SOMA]
     shares = work.max(axis=1) / np.maximum(run.phase_cycles, 1)
-    texts = {phase: limit(work[phase], chip.core.cycles_per_target) for phase in Phase if run.phase_cycles[phase]}
+    cycles, writes = chip.core.cycles_per_target, run.counts[:, 0, Op.NEURON_WRITE]
+    texts = {phase: limit(work[phase], cycles, int(writes[phase])) for phase in Phase if run.phase_cycles[phase]}
     longest = Phase(int(run.phase_cycles.argmax()))
     return {
         "phase": PHASES[longest],

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from neurosim import yamlio
 from neurosim.complaint import Path
-from neurosim.operations import Arbiter, Bits, Choice, Operation, demands_of
+from neurosim.operations import Arbiter, Bits, Choice, Operation, Word, demands_of, overlap
 from neurosim.section import Name, Natural, Positive, Quality, Section, require
 
 __all__ = ["FIELDS", "Geometry", "Input", "Link", "Output", "Queue", "Registers", "Rows", "SequencedChip",
@@ -44,8 +44,9 @@ class Words(Section):
         demands: list[tuple[bool, Path, str]] = []
         for name, (low, bits) in self.fields.items():
             here: Path = ("fields", name)
-            others = {taken[bit] for bit in range(low, low + bits) if bit in taken}
-            taken |= dict.fromkeys(range(low, low + bits), name)
+            mine = range(low, low + min(bits, 32))
+            others = {taken[bit] for bit in mine if bit in taken}
+            taken |= dict.fromkeys(mine, name)
             demands.append((not others, here, f"expected bits of its own, got some of {', '.join(sorted(others))}"))
             demands.append((bits <= 32, here, f"expected at most 32 bits, got {bits}"))
         bits, least = self.word_bits, max(taken, default=0) + 1
@@ -125,7 +126,7 @@ class Watch(Section):
     """What goes out when the watched neuron or synapse is written: words of (name: lowest bit)."""
 
     neuron: Annotated[tuple[dict[Seen, Natural], ...], Field(strict=False, max_length=4)]
-    synapse_tag: Natural
+    synapse_tag: Word
     gap_cycles: Positive  # from the end of a transfer to the next REQ
 
 
@@ -218,8 +219,28 @@ class SequencedCore(Section):
             (not self.learning.circuits or self.synapse.write_back, ("learning", "circuits"),
              "expected none: synapses are not written back"),
         ]  # fmt: skip
-        require(*demands, *self._registers())
+        require(*demands, *self._registers(), *self._watched())
         return self
+
+    def _watched(self) -> list[tuple[bool, Path, str]]:
+        """What the watch point shows must exist, each on bits of its own, within a word of the output port."""
+        if self.watch is None:
+            return []
+        demands: list[tuple[bool, Path, str]] = []
+        known, width = {"event": 1, "up": 1, "down": 1}, self.output.word_bits
+        known |= {name: bits for name, (_, bits) in self.neuron.fields.items() if name in ("calcium", "membrane")}
+        for number, word in enumerate(self.watch.neuron):
+            here: Path = ("watch", "neuron", number)
+            unknown = ", ".join(name for name in word if name not in known)
+            demands.append((not unknown, here, f"expected {', '.join(known)}, got {unknown}: the neuron has none"))
+            places = [(low, known[name]) for name, low in word.items() if name in known]
+            demands.append((not overlap(places), here, "expected bits of its own for each name, got some twice"))
+            high = max((low + bits for low, bits in places), default=0)
+            demands.append((high <= width, here, f"expected bits of a word of {width}, got up to bit {high - 1}"))
+        tag, code = self.watch.synapse_tag, self.synapse.synapse_bits
+        needs = f"expected bits above the {code} of a synapse in a word of {width} bits"
+        apart = code <= width and tag < 1 << width and tag & ((1 << code) - 1) == 0
+        return [*demands, (apart, ("watch", "synapse_tag"), f"{needs}, got {tag:#x}")]
 
     def _registers(self) -> list[tuple[bool, Path, str]]:
         """What the registers name must exist."""
@@ -235,7 +256,7 @@ class SequencedCore(Section):
         ]
 
     def _reach(self, operation: Operation, here: Path) -> list[tuple[bool, Path, str]]:
-        """Every number that an operand can be must exist, and so must the circuit that an operation uses."""
+        """No operand has a bit more than it needs, and the circuit that an operation uses exists."""
         rows, neurons = self.synapse.rows, self.neuron.entries
         uses = operation.learns != "never" or operation.does == "bistability"
         _, row = operation.row or (0, 0)
@@ -245,10 +266,11 @@ class SequencedCore(Section):
         high = max((move.to + move.take[1] for move in operation.push), default=0)
         return [
             (high <= entry, (*here, "push"), f"expected bits of an entry of {entry}, got up to bit {high - 1}"),
-            (1 << row <= rows, (*here, "row"), f"{most} {rows} rows apart, got {row}"),
-            (1 << neuron <= neurons, (*here, "neuron"), f"{most} {neurons} neurons apart, got {neuron}"),
+            (row <= 1 or 1 << (row - 1) < rows, (*here, "row"), f"{most} {rows} rows apart, got {row}"),
+            (neuron <= 1 or 1 << (neuron - 1) < neurons, (*here, "neuron"),
+             f"{most} {neurons} neurons apart, got {neuron}"),
             (bool(self.learning.circuits) or not uses, here, "expected a circuit in learning.circuits, got none"),
-        ]
+        ]  # fmt: skip
 
 
 class Geometry(NamedTuple):

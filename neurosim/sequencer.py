@@ -55,15 +55,14 @@ class Sequencer:
     ) -> "SequencerState":
         """Memories as they are loaded before a run, empty queue, cycle 0.
 
-        neuron_words: one a neuron, 0 if None.  synapses: [rows, neurons] codes of synapse_bits.  flags: up and down,
+        neuron_words: one a neuron; None: neurons that keep silent (disabled where the chip can, the largest threshold,
+        else 0).  synapses: [rows, neurons] codes of synapse_bits.  flags: up and down,
         [neurons] each; None: as an idle update of each word would leave them.
         Raises ConfigError for a word, code or shape that the memory cannot hold, or a neuron of another circuit.
         """
         core = self.chip.core
         n, rows, width = core.neuron.entries, core.synapse.rows, core.words_per_row * core.synapse.synapses_per_word
-        words = [0] * n if neuron_words is None else [int(word) for word in neuron_words]
-        if neuron_words is None and core.neuron.selects is not None:
-            words = [1 << core.neuron.selects] * n
+        words = [self._silent_word()] * n if neuron_words is None else [int(word) for word in neuron_words]
         self._check_words(words)
         code = np.zeros((rows, width), np.uint16)
         if synapses is not None:
@@ -89,6 +88,13 @@ class Sequencer:
         else:
             state.up[:], state.down[:] = flags
         return state
+
+    def _silent_word(self) -> int:
+        """A neuron with the largest threshold, disabled if there is a bit for it."""
+        word = 0 if self.chip.core.neuron.selects is None else 1 << self.chip.core.neuron.selects
+        for low, bits in map(self._place, ("threshold", "disabled")):
+            word |= ((1 << bits) - 1) << low
+        return word
 
     def _place(self, name: str) -> tuple[int, int]:
         return self.chip.core.neuron.fields.get(name, (0, 0))  # type: ignore[call-overload, no-any-return]
@@ -165,10 +171,30 @@ def sequenced_formats(chip: SequencedChip) -> Formats:
     return Formats(core.synapse.weight[1], 0, fields["membrane"][1], calcium, 0, 1, 0, 1, False, wait)
 
 
+def _yes(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _rule_of(chip: SequencedChip) -> ModuleType:
+    """The rule of a chip that learns, which must find in its words what its kernels need."""
+    core, name = chip.core, chip.core.learning.circuits[0]
+    rule = load_rule(name)
+    if rule.SCHEDULE != "event":
+        raise ConfigError(f"core.learning.circuits: expected a rule of schedule event (such as sdsp), got {name}")
+    lacking = ", ".join(word for word in rule.WORDS if word not in core.neuron.fields)
+    if lacking:
+        raise ConfigError(f"core.neuron.fields: expected those that {name} needs, got no {lacking}")
+    if core.synapse.signed != rule.SIGNED:
+        raise ConfigError(
+            f"core.synapse.signed: expected {_yes(rule.SIGNED)} with {name}, got {_yes(core.synapse.signed)}"
+        )
+    return rule
+
+
 def build_sequencer(chip: SequencedChip, inhibitory: NDArray[Any] | None = None) -> Sequencer:
     """The tables of a chip. inhibitory: [rows], 1 where the weights of a row are subtracted; None: nowhere.
 
-    Raises ConfigError if its neuron or its rule is of another kind of core.
+    Raises ConfigError if its neuron or its rule is of another kind of core, or needs other words.
     """
     core = chip.core
     neuron = load_neuron(core.neuron.circuit)
@@ -177,10 +203,12 @@ def build_sequencer(chip: SequencedChip, inhibitory: NDArray[Any] | None = None)
             f"core.neuron.circuit: expected a neuron that keeps {', '.join(SEQUENCED)} (such as odin_lif), "
             f"got {core.neuron.circuit}, which keeps {', '.join(neuron.STATE)}"
         )
-    rule = load_rule(core.learning.circuits[0]) if core.learning.circuits else sdsp
-    if rule.SCHEDULE != "event":
-        name = core.learning.circuits[0]
-        raise ConfigError(f"core.learning.circuits: expected a rule of schedule event (such as sdsp), got {name}")
+    if core.neuron.signed != neuron.SIGNED:
+        raise ConfigError(
+            f"core.neuron.signed: expected {_yes(neuron.SIGNED)} with {core.neuron.circuit}, "
+            f"got {_yes(core.neuron.signed)}"
+        )
+    rule = _rule_of(chip) if core.learning.circuits else sdsp
     rows = core.synapse.rows
     signs = np.zeros(rows, np.uint8) if inhibitory is None else np.asarray(inhibitory).astype(np.uint8)
     if signs.shape != (rows,):

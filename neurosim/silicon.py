@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from neurosim.engine.sequence import Sequence, check_events, play
 from neurosim.errors import ConfigError, ReplayError
@@ -35,6 +35,20 @@ _REGISTERS = {
     "BURST_TIMEREF": None,  # bursts of Izhikevich neurons
 }  # fmt: skip
 _FLAGS = ("open_loop", "update_unmapped", "propagate_unmapped", "learn_on_events", "watch")
+
+# What a case of each format must have measured at the end, beside the neuron words.
+_NEEDED = {
+    "odin-golden-1": ("final_calcium", "final_caleak_cnt", "final_synapse_words_hex", "final_v_up_hex",
+                      "final_v_down_hex"),
+    "tinyodin-golden-1": (),
+}  # fmt: skip
+
+
+def _operation(row: list[Any]) -> list[Any]:
+    if not isinstance(row[0], str) or any(type(value) is not int for value in row[1:]):
+        raise ValueError(f"expected a state and seven whole numbers, got {row}")
+    return row
+
 
 Row = Annotated[list[int], Field(min_length=2, max_length=2)]
 Delays = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
@@ -62,12 +76,27 @@ class _Config(_Part):
     max_cycles: Annotated[int, Field(ge=0, lt=2**58)]
 
 
+class _Strobes(_Part):
+    neuron_reads: int
+    neuron_writes: int
+    synapse_reads: int
+    synapse_writes: int
+
+
+class _Scheduler(_Part):
+    pushed: int
+    dropped: int
+    popped: int
+    max_fill: int
+    final_fifo: list[int]
+
+
 class _Expected(_Part):
     input_handshakes: list[Row]
     output_events: list[Row]
-    operations: list[Annotated[list[Any], Field(min_length=8, max_length=8)]]
-    memory_strobes: dict[str, int]
-    scheduler: dict[str, Any]
+    operations: list[Annotated[list[Any], Field(min_length=8, max_length=8), AfterValidator(_operation)]]
+    memory_strobes: _Strobes
+    scheduler: _Scheduler
     aer_out_busy_cycles: int
     last_active_cycle: int
     final_neuron_words_hex: list[str]
@@ -159,6 +188,9 @@ def _checked(path: Path, file: _File) -> Case:
     chip = _chip_of(file)
     core, config = chip.core, file.config
     neurons, rows = core.neuron.entries, core.synapse.rows
+    missing = ", ".join(name for name in _NEEDED[file.format] if name not in file.expected.model_dump())
+    if missing:
+        raise ReplayError(f"{path}: expected: a case of {CHIPS[file.format]} needs {missing}")
     flags = None
     if config.v_up_hex is not None and config.v_down_hex is not None:
         flags = _bits(config.v_up_hex, neurons, "v_up_hex"), _bits(config.v_down_hex, neurons, "v_down_hex")

@@ -73,7 +73,7 @@ MALFORMED = [
     (["--set", "settings.preset=papers"], "did you mean 'paper'"),
     (["--set", "chip.core.synapse.bnks=2"], "did you mean 'banks'"),
     (["--set", "chip.core.synapse.banks=0"], "got 0"),
-    (["--set", "chip.noc.topology=torsu"], "expected one of mesh, torus"),
+    (["--set", "chip.noc.topology=torsu"], "expected one of mesh, torus, got 'torsu' (did you mean 'torus'?)"),
     (["--set", "settings.steps=[1"], "unclosed"),
     (["--weights", "nowhere.npz"], "nowhere.npz"),
     (["--freeze"], "--weights FILE"),
@@ -282,9 +282,10 @@ def test_replay_counts_the_identical_cases(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr("neurosim.replay.replay_paths", lambda paths, engine: iter(cases))
     result = invoke("replay", str(tmp_path))
     expected = "o01: IDENTICAL\no16: not modelled: needs two channels\n1 of 2 identical\n"
-    assert (result.exit_code, result.stdout) == (1, expected)
+    assert (result.exit_code, result.stdout) == (3, expected)
     cases[1] = Verdict("o16", False, "packet 3")
-    assert "o16: DIFFERENT (compiled engine): packet 3" in invoke("replay", str(tmp_path)).stdout
+    result = invoke("replay", str(tmp_path))
+    assert result.exit_code == 1 and "o16: DIFFERENT (compiled engine): packet 3" in result.stdout
     cases.pop()
     assert invoke("replay", str(tmp_path), "--engine", "reference").exit_code == 0
 

@@ -32,7 +32,6 @@ def refused(chip: str, *overrides: str) -> str:
          "fields.membrain: expected one of membrane, threshold, leak, leak_enabled, disabled, learns"),
         ("neuron.fields.membrain=[90, 2]", "got 'membrain' (did you mean 'membrane'?)"),
         # synapse memory
-        ("synapse.synapse_bits=16", None),
         ("synapse.word_bits=3", "synapse.synapse_bits: expected at most 3, got 4"),
         ("synapse.weight=[2, 3]", "synapse.weight: expected bits below 4, got 2 to 4"),
         ("synapse.mapped=2", "synapse.mapped: expected a bit below 4 beside the weight, got 2"),
@@ -46,6 +45,15 @@ def refused(chip: str, *overrides: str) -> str:
         ("output.word_bits=7", "output.word_bits: expected at least 8 for a neuron's number"),
         ("input.synchroniser_cycles=0", "input.synchroniser_cycles"),
         ("cycles_per_target=1", "cycles_per_target"),
+        # watch point
+        ("watch.neuron=[{membrane: 66}]", "watch.neuron.0: expected bits of a word of 8, got up to bit 73"),
+        ("watch.neuron=[{event: 7}, {membrane: 1}]", "watch.neuron.1: expected bits of a word of 8, got up to bit 8"),
+        ("watch.neuron=[{membrane: 0, calcium: 0}]",
+         "watch.neuron.0: expected bits of its own for each name, got some twice"),
+        ("watch.neuron=[{event: 4, calcium: 2}]", "watch.neuron.0: expected bits of its own"),
+        ("watch.synapse_tag=0xF8", "expected bits above the 4 of a synapse in a word of 8 bits, got 0xf8"),
+        ("watch.synapse_tag=0x1F0", "watch.synapse_tag: expected bits above the 4"),
+        ("synapse.synapse_bits=16", "watch.synapse_tag: expected bits above the 16 of a synapse in a word of 8 bits"),
         # arbiter
         ("arbiter=[{when: queue, do: serve}]", "do: expected pop or wait when queue, got serve"),
         ("arbiter=[{when: output_busy, do: pop}]", "do: expected wait when output_busy, got pop"),
@@ -72,6 +80,9 @@ def refused(chip: str, *overrides: str) -> str:
          "cycles: expected a number with does: push"),
         ("operations.push={state: S, does: push, targets: none, cycles: 1, push: [{take: [0, 8], to: 6}]}",
          "operations.push.push: expected bits of an entry of 13, got up to bit 13"),
+        ("operations.push={state: S, does: push, targets: none, cycles: 1, "
+         "push: [{take: [0, 8], to: 0}, {take: [8, 2], to: 7}]}",
+         "operations.push.push: expected bits of the entry of its own for each move, got some twice"),
         ("operations.spike={state: S, does: bistability, targets: all}", "targets: expected row or memory"),
         ("operations.synapse={state: S, does: integrate, targets: one, row: [0, 8]}", "neuron: expected its bits"),
         ("operations.spike={state: S, does: integrate, targets: all}", "row: expected its bits here"),
@@ -91,10 +102,7 @@ def refused(chip: str, *overrides: str) -> str:
         ("registers.last_neuron=256", "registers.last_neuron: expected a neuron below 256, got 256"),
     ],
 )  # fmt: skip
-def test_a_wrong_line_is_named(override: str, text: str | None) -> None:
-    if text is None:  # two synapses a word are as good as eight
-        assert load_sequenced("odin", [CORE + override]).core.words_per_row == 128
-        return
+def test_a_wrong_line_is_named(override: str, text: str) -> None:
     assert text in refused("odin", override)
 
 
@@ -111,6 +119,20 @@ def test_registers_name_what_is_there(chip: str, registers: tuple[str, ...], tex
     assert text in refused(chip, *(f"registers.{register}" for register in registers))
 
 
+def test_the_watch_point_shows_what_the_neuron_has() -> None:
+    watch = "{neuron: [{event: 1, calcium: 2}], synapse_tag: 0x10, gap_cycles: 1}"
+    text = refused("tinyodin", f"watch={watch}", "output.word_bits=16")
+    assert "watch.neuron.0: expected event, up, down, membrane, got calcium: the neuron has none" in text
+
+
+def test_words_may_be_62_bits_wide_and_two_synapses_a_word_are_as_good_as_eight() -> None:
+    wide = ["core.input.word_bits=62", f"core.words=[{{mask: {1 << 61}, match: {1 << 61}, operation: push}}, "
+            "{mask: 0, match: 0, operation: push}]", "core.synapse.synapse_bits=16"]  # fmt: skip
+    core = load_sequenced("tinyodin", wide).core
+    assert core.words[0].mask == 1 << 61 and core.words_per_row == 128
+    assert "mask" in refused("tinyodin", f"words=[{{mask: {1 << 62}, match: 0, operation: push}}]")
+
+
 def test_a_register_that_nothing_reads_may_hold_anything() -> None:
     assert load_sequenced("odin", ["core.registers.watched_neuron=300"]).core.registers.watched_neuron == 300
 
@@ -120,6 +142,25 @@ def test_kernels_of_other_cores_are_refused() -> None:
         build_sequencer(load_sequenced("odin", ["core.neuron.circuit=lif"]))
     with pytest.raises(ConfigError, match="learning.circuits: expected a rule of schedule event"):
         build_sequencer(load_sequenced("odin", ["core.learning.circuits=[desire_bp]"]))
+
+
+@pytest.mark.parametrize(
+    ("chip", "override", "text"),
+    [
+        ("odin", "neuron.signed=true", "core.neuron.signed: expected false with odin_lif, got true"),
+        ("tinyodin", "neuron.signed=false", "core.neuron.signed: expected true with tinyodin_lif, got false"),
+        ("odin", "synapse.signed=true", "core.synapse.signed: expected false with sdsp, got true"),
+        ("odin",
+         "neuron.fields={membrane: [70, 8], threshold: [9, 8], leak: [1, 7], calcium: [78, 3], learns: [17, 1]}",
+         "core.neuron.fields: expected those that sdsp needs, got no theta_membrane, theta_1, theta_2, theta_3, "
+         "calcium_leak, calcium_wait"),
+    ],
+)  # fmt: skip
+def test_circuits_get_the_words_that_they_compute_with(chip: str, override: str, text: str) -> None:
+    overrides = [CORE + override, *(["core.watch.neuron=[]"] if "fields" in override else [])]
+    with pytest.raises(ConfigError) as caught:
+        build_sequencer(load_sequenced(chip, overrides))
+    assert str(caught.value) == text
 
 
 def test_contents_that_do_not_fit_are_refused() -> None:

@@ -47,6 +47,10 @@ def small() -> dict[str, Any]:
             "aer_out_busy_cycles": 0,
             "last_active_cycle": 529,
             "final_core": [0] * 256,
+            "final_calcium": [0] * 256,
+            "final_caleak_cnt": [0] * 256,
+            "final_v_up_hex": "0" * 64,
+            "final_v_down_hex": "0" * 64,
             "final_neuron_words_hex": [WORD] * 256,
             "final_synapse_words_hex": "0" * 65536,
             "synapse_words_changed": 0,
@@ -141,6 +145,14 @@ REFUSALS = [
     (put("stimulus", value=[[1, 1 << 17]]), "case.json: events: word 0: expected 17 bits, got 0x20000"),
     (put("stimulus", value=[[1]]), "stimulus.0"),
     (put("format", value="odin-golden-9"), "format: expected one of odin-golden-1, tinyodin-golden-1"),
+    (put("expected", "operations", 1, 1, value="14"), "a state and seven whole numbers, got ['WAIT_REQDN', '14'"),
+    (put("expected", "operations", 1, 0, value=2), "expected a state and seven whole numbers, got [2, 14"),
+    (put("expected", "memory_strobes", value={}), "expected.memory_strobes.neuron_reads: Field required"),
+    (put("expected", "scheduler", value={}), "expected.scheduler.pushed: Field required"),
+    (put("expected", "scheduler", "final_fifo", value="x"), "expected.scheduler.final_fifo"),
+    (lambda tree: [tree["expected"].pop(name) for name in ("final_v_up_hex", "final_synapse_words_hex")],
+     "expected: a case of odin needs final_synapse_words_hex, final_v_up_hex"),
+    (lambda tree: tree["expected"].pop("final_calcium"), "a case of odin needs final_calcium"),
     (lambda tree: tree.pop("expected"), "expected: Field required"),
     (lambda tree: tree.clear(), "format: expected one of"),
 ]
@@ -176,4 +188,33 @@ def test_what_is_not_modelled_is_said(
     path = write(changed(small, change), tmp_path / "case.json")
     verdict = replay_case(path)
     assert verdict.identical is None and message in verdict.message
-    assert replay(path).exit_code == 1
+    assert replay(path).exit_code == 3
+    (tmp_path / "other.json").write_text(json.dumps(changed(small, put("expected", "last_active_cycle", value=1))))
+    assert replay(tmp_path).exit_code == 1  # one is different
+
+
+def test_statistics_that_were_asked_for_are_missed(small: dict[str, Any], tmp_path: Path) -> None:
+    write(small, tmp_path / "case.json")
+    said = CliRunner().invoke(main, ["replay", "--statistics", "--engine", "compiled", str(tmp_path)])
+    assert said.stderr.strip() == f"--statistics: expected a statistics.csv in {tmp_path}, found none"
+    assert "statistics" not in replay(tmp_path).output
+
+
+def test_statistics_are_judged_point_by_point(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first point as BookSim2 measured it, the second with its latencies doubled."""
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    write(small, tmp_path / "case.json")
+    (tmp_path / "statistics.csv").write_text(
+        "router_mode,topology,k,num_vcs,traffic,packet_flits,buffer,offered_flits_per_node_cycle,drained,"
+        "avg_packet_latency,p99_packet_latency,accepted_flits_per_node_cycle\n"
+        "A,mesh,4,1,uniform,1,4,0.056,1,12.529,23,0.05775\nA,mesh,4,1,neighbor,1,4,0.056,1,27.97,46,0.05775\n"
+    )
+    result = replay(tmp_path)
+    line = next(line for line in result.stdout.splitlines() if "statistics.csv" in line)
+    assert "1 of 2 operating points inside the acceptance bands (average 1 of 2, median deviation -2" in line
+    assert "p99 1 of 2" in line and "accepted 0 of 0" in line
+    assert "2 network simulations" in result.stderr
+    quiet = CliRunner().invoke(main, ["replay", "--no-statistics", "--engine", "compiled", str(tmp_path)])
+    assert "statistics" not in quiet.output and quiet.exit_code == 0

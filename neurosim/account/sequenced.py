@@ -1,8 +1,9 @@
 """The ledger of a sequenced chip: what a `Sequence` counted, as ops of the closed list, and a cause for every cycle.
 
 One node is the core, the other the host. The core has one unit that works, the controller, which is booked on SOMA
-(reports call it `controller`): busy in its operations, blocked while the output port freezes a loop, in conflict while
-the input port is released, starved in WAIT. At the host node the unit HOST is the output port: busy in a transfer.
+(reports call it `controller`): busy in its operations, blocked while the output port is busy and holds a loop, a pop
+or WAIT, in conflict while the input port is released, starved in the rest of WAIT. At the host node the unit HOST is
+the output port: busy in a transfer.
 """
 
 import numpy as np
@@ -29,6 +30,7 @@ _OPS: dict[Op, tuple[str, ...]] = {
     Op.SYNAPSE_WRITE: ("synapse_writes",),
 }
 _BUSY = ("push_cycles", "loop_cycles", "bistable_cycles", "pop_cycles")
+_BLOCKED = ("frozen_cycles", "pop_held_cycles", "held_cycles")
 CORE, HOST = range(2)
 
 
@@ -46,7 +48,7 @@ def causes(run: Sequence, phase: Phase) -> Ints:
     cycles = np.zeros((len(PHASES), 2, len(UNITS), len(CAUSES)), np.int64)
     core, port = cycles[phase, CORE, Unit.SOMA], cycles[phase, HOST, Unit.HOST]
     core[Cause.BUSY] = sum(run.count(name) for name in _BUSY)
-    core[Cause.BLOCKED] = run.count("frozen_cycles")
+    core[Cause.BLOCKED] = sum(run.count(name) for name in _BLOCKED)
     core[Cause.CONFLICT] = run.count("release_cycles")
     core[Cause.STARVED] = run.cycles - core.sum()
     port[Cause.BUSY] = run.count("output_busy")
@@ -54,11 +56,14 @@ def causes(run: Sequence, phase: Phase) -> Ints:
     return cycles
 
 
-def limit(cycles: Ints, cycles_per_target: int) -> str:
-    """What takes most of the controller's time, in words. cycles: int64[causes] of one phase."""
+def limit(cycles: Ints, cycles_per_target: int, writes: int) -> str:
+    """What takes most of the controller's time, in words. cycles: int64[causes] of one phase; writes: of neurons in it,
+    each at the end of a turn of the loop over targets."""
+    loops = 2 * writes * cycles_per_target >= cycles[Cause.BUSY]
     texts = {
-        Cause.BUSY: f"the loop over targets ({cycles_per_target} cycles a target)",
-        Cause.BLOCKED: "the output port: loops stand still in its handshakes",
+        Cause.BUSY: f"the loop over targets ({cycles_per_target} cycles a target)" if loops
+        else "what the controller does beside neurons: pushes, pops, bistability",
+        Cause.BLOCKED: "the output port: the controller stands still in its handshakes",
         Cause.CONFLICT: "the input port: the release of its handshake",
         Cause.STARVED: "the wait for events: handshakes, and the host",
     }

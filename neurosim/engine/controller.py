@@ -28,7 +28,7 @@ from neurosim.microcode import (
 )
 
 __all__ = ["FULL", "IDLE", "NEVER", "PAUSED", "POP", "SERVE", "STOPPED", "WAIT", "Sequenced", "choose", "decode",
-           "emit", "entry_of", "freeze", "log_operation", "next_change", "put", "request", "take",
+           "emit", "entry_of", "freeze", "hold", "log_operation", "next_change", "put", "request", "take",
            "transfer"]  # fmt: skip
 
 NEVER = 1 << 60
@@ -165,6 +165,12 @@ def freeze(m: Sequenced, cycle: int) -> int:
     free = max(cycle, m.clock[CLOCK.busy_until] + 1)
     m.clock[CLOCK.frozen_cycles] += free - cycle
     return free
+
+
+@inlined
+def hold(m: Sequenced, now: int, then: int) -> int:
+    """How many of the cycles from `now` to the one ahead of `then` have a busy output port."""
+    return max(0, min(then, m.clock[CLOCK.busy_until] + 1) - now)
 
 
 @inlined

@@ -85,6 +85,7 @@ def play(
 ) -> Sequence:
     """Feed `events` and run until nothing is left to do, or the first decision from cycle `last` on; changes `state`.
 
+    Without `last` a closed loop of neurons that excite each other never ends.
     `record` keeps operations and handshakes. `progress` is called with the cycle about once a second.
     Raises ConfigError for an unknown engine or a word that is too wide.
     """

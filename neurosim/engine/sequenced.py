@@ -22,6 +22,7 @@ from neurosim.engine.controller import (
     emit,
     entry_of,
     freeze,
+    hold,
     log_operation,
     next_change,
     put,
@@ -31,9 +32,11 @@ from neurosim.engine.controller import (
 from neurosim.engine.targets import (
     drive_of,
     is_plastic,
+    neuron_of,
     operands,
     recoded,
     remember,
+    row_of,
     strobe_synapses,
     watch,
     weight_of,
@@ -46,11 +49,7 @@ from neurosim.microcode import (
     FROM_MEMORY,
     LEARNS,
     LENGTH,
-    NEURON,
-    NEURON_MASK,
     OWN_POP,
-    ROW,
-    ROW_MASK,
     TARGET,
 )
 from neurosim.sequenced import FIELDS
@@ -120,7 +119,7 @@ def send(m: Sequenced, cycle: int, n: int, spike: int, sweep: int, row: int, cod
 def sweep(m: Sequenced, c: tuple, operation: int, word: int, start: int, pops: int) -> int:  # type: ignore[type-arg]
     """A spike of a row into all neurons. Returns the first cycle after."""
     k, clock, o = m.controls, m.clock, m.tables.operation
-    row = word >> o[operation, ROW] & o[operation, ROW_MASK]
+    row = row_of(m, operation, word)
     cycle = start
     for first in range(0, k.last_neuron + 1, k.per_word):
         for j in range(k.per_word):
@@ -158,8 +157,8 @@ def write_word(m: Sequenced, c: tuple, row: int, first: int, learns: int) -> int
 def touch(m: Sequenced, c: tuple, operation: int, word: int, start: int, pops: int) -> int:  # type: ignore[type-arg]
     """One neuron takes a weight (of the word, or of one synapse) or a time reference. Returns the first cycle after."""
     k, clock, o = m.controls, m.clock, m.tables.operation
-    n = word >> o[operation, NEURON] & o[operation, NEURON_MASK]
-    row = word >> o[operation, ROW] & o[operation, ROW_MASK]
+    n = neuron_of(m, operation, word)
+    row = row_of(m, operation, word)
     free = freeze(m, start)
     clock[CLOCK.neuron_reads] += 1 + free - start
     drive, reference, watched = 0, 0, -1
@@ -232,7 +231,7 @@ def perform(m: Sequenced, c: tuple, operation: int, word: int, start: int, pops:
         clock[CLOCK.push_cycles] += o[operation, LENGTH]
         return start + o[operation, LENGTH]
     if does == BISTABILITY:
-        row = word >> o[operation, ROW] & o[operation, ROW_MASK]
+        row = row_of(m, operation, word)
         end = consolidate(m, c, row if target == ONE_ROW else 0, 1 if target == ONE_ROW else m.controls.rows, start)
         clock[CLOCK.bistable_cycles] += end - start - (clock[CLOCK.frozen_cycles] - frozen)
         return end
@@ -258,7 +257,8 @@ def pop(m: Sequenced, c: tuple, now: int, before: Ints) -> int:  # type: ignore[
         take(m)
         remember(m, before)
         log_operation(m, o.shape[0] + 1 + operation, end, free + 1, entry, before)
-        m.clock[CLOCK.pop_cycles] += free + 1 - end
+        m.clock[CLOCK.pop_held_cycles] += free - end
+        m.clock[CLOCK.pop_cycles] += 1
         end = free + 1
     return end
 
@@ -298,6 +298,7 @@ def run_sequence(m: Sequenced, c: tuple, last: int, pause: int, before: Ints) ->
         clock[CLOCK.end] = max(clock[CLOCK.end], clock[CLOCK.busy_until])
         if now >= last:
             if busy:
+                clock[CLOCK.held_cycles] += clock[CLOCK.busy_until] + 1 - now
                 clock[CLOCK.now] = clock[CLOCK.busy_until] + 1
                 continue
             if clock[CLOCK.level] > 0 or asked <= now:
@@ -316,11 +317,14 @@ def run_sequence(m: Sequenced, c: tuple, last: int, pause: int, before: Ints) ->
         action = choose(m, now, seen, operation)
         remember(m, before)
         if action == POP:
+            clock[CLOCK.held_cycles] += 1 if busy else 0
             clock[CLOCK.now] = pop(m, c, now, before)
         elif action == WAIT:
             later = next_change(m, now, asks)
             if later == NEVER:
                 return IDLE
             clock[CLOCK.now] = min(later, last)
+            clock[CLOCK.held_cycles] += hold(m, now, clock[CLOCK.now])
         else:
+            clock[CLOCK.held_cycles] += 1 if busy else 0
             clock[CLOCK.now] = serve(m, c, operation, now, asked, before)

@@ -10,15 +10,19 @@ from neurosim.microcode import (
     DOES_WHAT,
     INHIBITORY,
     INHIBITORY_MASK,
+    NEURON,
+    NEURON_MASK,
     REFERENCE,
     REFERENCE_MASK,
+    ROW,
+    ROW_MASK,
     WEIGHT,
     WEIGHT_MASK,
 )
 from neurosim.sequenced import FIELDS
 
-__all__ = ["TIME_REFERENCE", "drive_of", "is_plastic", "operands", "recoded", "remember", "strobe_synapses", "watch",
-           "weight_of"]  # fmt: skip
+__all__ = ["TIME_REFERENCE", "drive_of", "is_plastic", "neuron_of", "operands", "recoded", "remember", "row_of",
+           "strobe_synapses", "watch", "weight_of"]  # fmt: skip
 
 TIME_REFERENCE = 2  # of operations.DOES
 CALCIUM, MEMBRANE = FIELDS.index("calcium"), FIELDS.index("membrane")
@@ -75,6 +79,20 @@ def recoded(m: Sequenced, code: int, weight: int) -> int:
     """The code of a synapse with another weight."""
     k = m.controls
     return code & ~(k.weight_mask << k.weight_shift) | (weight & k.weight_mask) << k.weight_shift
+
+
+@inlined
+def row_of(m: Sequenced, operation: int, word: int) -> int:
+    """The row that a word names; numbers beyond the last one wrap."""
+    o = m.tables.operation
+    return (word >> o[operation, ROW] & o[operation, ROW_MASK]) % m.controls.rows
+
+
+@inlined
+def neuron_of(m: Sequenced, operation: int, word: int) -> int:
+    """The neuron that a word names; numbers beyond the last one wrap."""
+    o = m.tables.operation
+    return (word >> o[operation, NEURON] & o[operation, NEURON_MASK]) % m.controls.neurons
 
 
 @inlined

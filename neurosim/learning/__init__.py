@@ -14,6 +14,8 @@ A rule is a module with
 - ``quantise(settings, formats) -> Constants``; ``rate(value, formats) -> int``: contents of the rate register;
 - ``spread(fan_in, last) -> float``: standard deviation of the initial weights of a layer;
 - ``card(formats, settings) -> Card``: the hardware that it needs;
+- of schedule ``event``: ``WORDS``, the fields of a neuron's word that its kernels need, and ``SIGNED``, whether its
+  weights have a sign;
 - the kernels of its schedule (`CONTRACTS`), each a pure function of numbers that are present at one synapse or one
   neuron, and of ``c``, the constants; ``READS`` says which of its numbers each kernel reads.
 
@@ -36,6 +38,8 @@ _REQUIRED = ("TITLE", "SOURCE", "SCHEDULE", "READOUT", "READS", "Settings", "Con
              "card")  # fmt: skip
 
 
+# Attributes of a module that its schedule needs.
+_DECLARED = {"event": ("WORDS", "SIGNED")}
 # What placement and the engines read of a rule's settings and registers, by schedule.
 _SETTINGS = {"phased": ("steps", "threshold", "leak_shift"), "online": ("steps", "filter_shift"),
              "event": ("theta_membrane", "theta_1", "theta_2", "theta_3", "calcium_leak")}  # fmt: skip
@@ -68,8 +72,9 @@ def load_rule(name: str) -> ModuleType:
     Raises ConfigError if it does not exist, lacks one of the parts listed above, or breaks locality.
     """
     module = plugin.load("neurosim.learning", name, "rule")
-    kernels = CONTRACTS.get(getattr(module, "SCHEDULE", ""), {})
-    missing = [part for part in (*_REQUIRED, *kernels) if not hasattr(module, part)]
+    schedule = getattr(module, "SCHEDULE", "")
+    kernels, declared = CONTRACTS.get(schedule, {}), _DECLARED.get(schedule, ())
+    missing = [part for part in (*_REQUIRED, *declared, *kernels) if not hasattr(module, part)]
     if missing:
         raise ConfigError(f"rule: {name} lacks {', '.join(missing)} (see neurosim/learning/__init__.py)")
     for part, allowed in (("SCHEDULE", tuple(CONTRACTS)), ("READOUT", READOUTS)):

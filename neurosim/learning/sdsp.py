@@ -16,6 +16,8 @@ TITLE = "SDSP, spike-driven synaptic plasticity"
 SOURCE = "Frenkel et al., IEEE TBioCAS 13(1), 2019 (ODIN), after Brader, Senn, Fusi 2007; kernels: open RTL of ODIN"
 SCHEDULE = "event"
 READOUT = "strict"
+WORDS = ("learns", "theta_membrane", "theta_1", "theta_2", "theta_3", "calcium_leak", "calcium", "calcium_wait")
+SIGNED = False
 
 READS = {
     "on_neuron": ("calcium", "wait", "membrane", "fired", "reference", "theta_membrane", "theta_1", "theta_2",

@@ -8,7 +8,8 @@ words that it keeps, and kernels of integers:
 - ``("membrane", "error", "bias")``, the composite neuron of online rules: ``integrate``, ``spike``, ``contend`` and
   the table ``noise`` (see composite.py);
 - ``("membrane", "threshold", "leak")``, for sequenced cores, whose neurons are updated by every event, each with a
-  threshold and a leak of its own: ``update(membrane, drive, reference, threshold, leak, bits) -> (membrane, fired)``.
+  threshold and a leak of its own: ``update(membrane, drive, reference, threshold, leak, bits) -> (membrane, fired)``,
+  and ``SIGNED``: whether its membrane has a sign.
 """
 
 from types import ModuleType
@@ -22,7 +23,8 @@ __all__ = ["COMPOSITE", "INPUTS", "SEQUENCED", "SPIKING", "load_neuron"]
 INPUTS = ("accumulate", "bernoulli", "accumulate_float32", "regular")
 SPIKING, COMPOSITE = ("membrane",), ("membrane", "error", "bias")
 SEQUENCED = ("membrane", "threshold", "leak")
-_KERNELS = {SPIKING: ("step",), COMPOSITE: ("integrate", "spike", "contend", "noise"), SEQUENCED: ("update",)}
+_KERNELS = {SPIKING: ("step",), COMPOSITE: ("integrate", "spike", "contend", "noise"),
+            SEQUENCED: ("SIGNED", "update")}  # fmt: skip
 
 
 def load_neuron(name: str) -> ModuleType:
@@ -39,6 +41,8 @@ def load_neuron(name: str) -> ModuleType:
         raise ConfigError(f"neuron: {name} lacks {', '.join(missing)} (see neurosim/neuron/__init__.py)")
     if state not in _KERNELS:
         raise ConfigError(f"neuron: {name}: expected STATE = {SPIKING}, {COMPOSITE} or {SEQUENCED}, got {module.STATE}")
+    if state == SEQUENCED and not isinstance(module.SIGNED, bool):
+        raise ConfigError(f"neuron: {name}: SIGNED: expected True or False, got {module.SIGNED!r}")
     problems = circuit_breaches(module)
     if problems:
         raise ConfigError("\n".join(f"neuron: {name}: {problem}" for problem in problems))

@@ -5,9 +5,10 @@ One update for each event that reaches the neuron: a weight, or a time reference
 
 from neurosim.kernel import kernel
 
-__all__ = ["STATE", "update"]
+__all__ = ["SIGNED", "STATE", "update"]
 
 STATE = ("membrane", "threshold", "leak")
+SIGNED = False
 
 
 @kernel

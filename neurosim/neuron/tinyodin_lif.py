@@ -6,9 +6,10 @@ membrane never fires.
 
 from neurosim.kernel import kernel, saturate
 
-__all__ = ["STATE", "update"]
+__all__ = ["SIGNED", "STATE", "update"]
 
 STATE = ("membrane", "threshold", "leak")
+SIGNED = True
 
 
 @kernel

@@ -2,7 +2,8 @@
 
 `python -m tests.agreement.mutants [word]` applies each mutant (whose name, rule or file contains the word) to
 a copy of the package and runs a few agreement examples there, without compilation; kernels that both engines share
-must fall to the tests of what they compute instead. Prints a table; exits with 1 if a mutant survives. The rules are
+must fall to the tests of what they compute instead. A sequenced core is first held against the recorded RTL in
+traces/odin, then engine against engine. Prints a table; exits with 1 if a mutant survives. The rules are
 those of docs/decisions/0001-machine.md, specs/router.md section 3 and specs/local_rules.md part B.
 """
 
@@ -19,6 +20,7 @@ from .mutant import Mutant
 from .mutants_channels import CHANNELS
 from .mutants_online import KERNELS, ONLINE
 from .mutants_sequenced import CHIPS, SEQUENCED, first_difference
+from .recorded import difference_from_recordings
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 24  # per kind of traffic; most mutants fall at the first few
@@ -349,6 +351,10 @@ def attempt(mutant: Mutant | None, court: str) -> str:
             engine = folder / "neurosim" / "engine"
             (engine / mutant.file).write_text(apply(mutant, engine))
         environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": name, "PYTHONWARNINGS": "ignore"}
+        if court in ("sequenced", "chips") and not (mutant and mutant.file.startswith("reference/")):
+            found = difference_from_recordings(name, environment)
+            if found:
+                return f"recorded: {found}"
         if court in JUDGES:
             return judged(name, environment, JUDGES[court])
         command = [sys.executable, "-m", "tests.agreement.mutants", "--examples", str(EXAMPLES), court]

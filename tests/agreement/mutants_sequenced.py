@@ -52,6 +52,11 @@ SEQUENCED = (
            "int(calcium), int(wait) % (1 << wait_bits)", "int(calcium), int(wait)"),
     Mutant("sequenced: weights without sign", "signed if the synapses are", MEMORIES,
            "return signed(value, self.memory.weight[1]) if self.memory.signed else value", "return value"),
+    Mutant("sequenced: rows beyond the last", "numbers of rows wrap", TARGETS,
+           "o[operation, ROW_MASK]) % m.controls.rows", "o[operation, ROW_MASK])"),
+    Mutant("sequenced: neurons beyond the last", "numbers of neurons wrap", OPERATIONS,
+           "bits_of(word, operation.neuron) % self.core.neuron.entries",
+           "min(bits_of(word, operation.neuron), self.core.neuron.entries - 1)"),
     # The queue
     Mutant("sequenced: popped after the first cycle", "the head stays until the end of its operation", FAST,
            "            if n == k.last_neuron and pops != 0:\n                take(m)",
@@ -78,7 +83,15 @@ SEQUENCED = (
     Mutant("sequenced: no word is patient", "a patient word is not urgent", CONTROLLER,
            "holds = seen != 0 and m.tables.operation[operation, PATIENT] == 0", "holds = seen != 0"),
     Mutant("sequenced: cut while busy", "a run is cut when the port is silent", FAST,
-           "if now >= last and not busy:", "if now >= last:"),
+           "            if busy:\n                clock[CLOCK.held_cycles]",
+           "            if False:\n                clock[CLOCK.held_cycles]"),
+    Mutant("sequenced: sleeps through the cut", "a run is cut in the first cycle of WAIT at its limit", SLOW,
+           "self.pace.wake = min(rises, self.last)", "self.pace.wake = rises"),
+    # What is booked
+    Mutant("sequenced: held a cycle less in WAIT", "all cycles of WAIT with a busy port", CONTROLLER,
+           "min(then, m.clock[CLOCK.busy_until] + 1) - now", "min(then, m.clock[CLOCK.busy_until]) - now"),
+    Mutant("sequenced: a pop all held", "the last cycle of the pop state has a silent port", FAST,
+           "m.clock[CLOCK.pop_held_cycles] += free - end", "m.clock[CLOCK.pop_held_cycles] += free + 1 - end"),
     # Ports
     Mutant("sequenced: REQ seen a cycle early", "REQ is synchronised s cycles later", FAST,
            "asks = asked + m.controls.input_synchroniser if", "asks = asked + m.controls.input_synchroniser - 1 if"),

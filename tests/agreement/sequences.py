@@ -75,26 +75,32 @@ def delays(draw: Any, most: int) -> list[int]:
     return draw(st.lists(st.one_of(st.integers(0, 2), st.integers(0, most)), min_size=1, max_size=3))
 
 
+def count_of(most: int) -> st.SearchStrategy[int]:
+    """A number of neurons or rows: any, but 1 now and then."""
+    return st.one_of(st.integers(4, most), st.integers(4, most), st.integers(1, 3))
+
+
 @st.composite
 def sequenced(draw: Any) -> Sequenced:
     """Any chip that the model accepts, sized so that the reference engine is done with it at once."""
-    neurons, rows, learning = draw(st.integers(4, 32)), draw(st.integers(4, 20)), draw(st.booleans())
+    neurons, rows, learning = draw(count_of(32)), draw(count_of(20)), draw(st.booleans())
     neuron, fields = draw_neuron(draw, neurons, learning)
-    wide = (neurons - 1).bit_length()
+    wide = max(1, (neurons - 1).bit_length())
     entry_bits = wide + 5  # above the neuron: weight 3, inhibitory 1, time reference 1
     operations = draw_operations(draw, neurons, rows, entry_bits, wide, learning)
-    output_bits = draw(st.integers(wide, 11))
+    synapse = draw_synapse(draw, rows, learning)
+    output_bits = draw(st.integers(max(wide, synapse["synapse_bits"]), 12))
     busy_first = draw(st.booleans()) or draw(st.booleans())
     core = {
         "kind": "sequenced", "cycles_per_target": draw(st.integers(2, 5)), "neuron": neuron,
-        "synapse": draw_synapse(draw, rows, learning),
+        "synapse": synapse,
         "queue": {"depth": draw(st.integers(1, 8)), "entry_bits": entry_bits, "neuron": [0, wide], "on_full": "drop"},
         "arbiter": draw_arbiter(draw, busy_first),
         "input": {"word_bits": PAYLOAD + OPCODE, "synchroniser_cycles": draw(st.integers(1, 3)),
                   "release_state": "HOLD"},
         "output": {"word_bits": output_bits, "synchroniser_cycles": draw(st.integers(1, 3)),
                    "controller_event": draw(st.sampled_from(["watched", "last"]))},
-        "watch": draw_watch(draw, fields, output_bits), "operations": operations,
+        "watch": draw_watch(draw, fields, synapse["synapse_bits"], output_bits), "operations": operations,
         "words": draw_words(draw, [name for name in operations if not name.startswith("entry")]),
         "entries": draw_entries(draw, wide), "learning": {"circuits": ["sdsp"] if learning else []},
         "registers": draw_registers(draw, neurons, rows),
@@ -108,7 +114,7 @@ def sequenced(draw: Any) -> Sequenced:
     return Sequenced(chip, seed, events, last + seed % 50)
 
 
-def draw_neuron(draw: Any, neurons: int, learning: bool) -> tuple[dict[str, Any], list[str]]:
+def draw_neuron(draw: Any, neurons: int, learning: bool) -> tuple[dict[str, Any], dict[str, list[int]]]:
     """Neuron memory: fields side by side, with holes; what a neuron can do without is left out at times."""
     bits = {"membrane": draw(st.integers(4, 10)), "threshold": draw(st.integers(4, 10))}
     bits |= {"leak": draw(st.integers(1, 6))}
@@ -123,7 +129,7 @@ def draw_neuron(draw: Any, neurons: int, learning: bool) -> tuple[dict[str, Any]
     signed = draw(st.booleans())
     circuit = "tinyodin_lif" if signed else "odin_lif"
     memory = {"circuit": circuit, "entries": neurons, "word_bits": max(at, 8), "signed": signed, "fields": fields}
-    return memory | ({} if selects is None else {"selects": selects}), list(fields)
+    return memory | ({} if selects is None else {"selects": selects}), fields
 
 
 def draw_synapse(draw: Any, rows: int, learning: bool) -> dict[str, Any]:
@@ -135,7 +141,8 @@ def draw_synapse(draw: Any, rows: int, learning: bool) -> dict[str, Any]:
     each = draw(st.integers(1, 8))
     return {
         "rows": rows, "word_bits": each * bits + draw(st.integers(0, bits - 1)), "synapse_bits": bits,
-        "weight": [low, size], "signed": draw(st.booleans()), "write_back": learning or draw(st.booleans()),
+        "weight": [low, size], "signed": not learning and draw(st.booleans()),
+        "write_back": learning or draw(st.booleans()),
     } | ({"mapped": draw(st.sampled_from(place))} if mapped and place else {})  # fmt: skip
 
 
@@ -147,12 +154,13 @@ def draw_arbiter(draw: Any, busy_first: bool) -> list[dict[str, str]]:
     order = [name for name in order if name not in missing]
     if busy_first:
         order = ["output_busy", *(name for name in order if name != "output_busy")]
-    return [{"when": name, "do": do[name]} for name in order]
+    waits = draw(st.sampled_from([None, None, None, *do]))
+    return [{"when": name, "do": "wait" if name == waits else do[name]} for name in order]
 
 
 def draw_operations(draw: Any, neurons: int, rows: int, entry_bits: int, wide: int, learning: bool) -> dict[str, Any]:
     """All kinds of operations; those of the queue's entries have names of their own."""
-    few, row_bits = neurons.bit_length() - 1, rows.bit_length() - 1
+    few, row_bits = (max(1, (number - 1).bit_length()) for number in (neurons, rows))  # some beyond the last
     learns = st.sampled_from(["never", "always", "enabled"]) if learning else st.just("never")
     once = st.sampled_from([{}, {"pop_state": "POP"}])
     weight = draw(st.integers(1, 3))
@@ -206,21 +214,24 @@ def draw_entries(draw: Any, wide: int) -> list[dict[str, Any]]:
     return [*lines, {"mask": 0, "match": 0, "operation": "entry_virtual"}]
 
 
-def draw_watch(draw: Any, fields: list[str], bits: int) -> dict[str, Any]:
-    """Words of the watch point: any names that the neuron has, wherever they come to lie."""
+def draw_watch(draw: Any, fields: dict[str, list[int]], code: int, bits: int) -> dict[str, Any]:
+    """Words of the watch point: any names that the neuron has, side by side; a tag above the synapse's `code` bits."""
     known = [name for name in SEEN if name in ("event", "up", "down", *fields)]
     word = st.dictionaries(st.sampled_from(known), st.integers(0, bits - 1), min_size=1, max_size=4)
     words = draw(st.lists(word, max_size=3))
-    return {"neuron": [apart(one) for one in words], "synapse_tag": draw(st.sampled_from([0, 1 << (bits - 1)])),
+    tag = draw(st.integers(0, (1 << (bits - code)) - 1)) << code
+    return {"neuron": [apart(one, fields, bits) for one in words], "synapse_tag": tag,
             "gap_cycles": draw(st.integers(1, 4))}  # fmt: skip
 
 
-def apart(word: dict[str, int]) -> dict[str, int]:
-    """The same names, none on the bits of another: 10 bits of membrane on top, 3 of calcium, 1 of each flag."""
+def apart(word: dict[str, int], fields: dict[str, list[int]], bits: int) -> dict[str, int]:
+    """The same names on bits of their own, from below, as many as a word of so many bits has room for."""
     low, result = 0, {}
     for name in sorted(word, key=SEEN.index):
-        result[name] = low
-        low += {"calcium": 3, "membrane": 10}.get(name, 1)
+        size = fields[name][1] if name in fields else 1
+        if low + size <= bits:
+            result[name] = low
+            low += size
     return result
 
 

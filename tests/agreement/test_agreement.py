@@ -20,7 +20,10 @@ from neurosim.ops import Cause, Unit
 from .strategies import TRAFFIC, Case, cases, examples, lessons
 from .streams import streams
 
-SEEN: Counter[str] = Counter()
+SEVERAL_CHANNELS = ("channels", "torus")  # kinds of traffic in which no source goes alone
+pytestmark = pytest.mark.xdist_group("agreement")  # in one process: the last tests look at what the others met
+SEEN: Counter[str] = Counter()  # of kinds with one channel
+CROWDED: Counter[str] = Counter()  # of the others
 STREAMS: Counter[str] = Counter()
 
 
@@ -73,7 +76,8 @@ def test_engines_agree(traffic: str, data: st.DataObject) -> None:
     event("congested routers" if routers else "free routers")
     alone = goes_alone(case)
     event("a source goes alone" if alone else "all sources meet")
-    SEEN.update(examples=1, congested=int(routers > 0), alone=int(alone and routers > 0))
+    seen = CROWDED if traffic in SEVERAL_CHANNELS else SEEN
+    seen.update(examples=1, congested=int(routers > 0), alone=int(alone and routers > 0))
     assert disagreement(case) is None
 
 
@@ -105,7 +109,8 @@ def test_engines_agree_where_errors_are_spikes(traffic: str, data: st.DataObject
     target(routers, label="blocked router inputs")
     target(everywhere, label="blocked units")
     target(hidden, label="hidden weights that moved")
-    STREAMS.update(examples=1, congested=int(routers > 0), outputs=int(outputs > 0), hidden=int(hidden > 0))
+    if traffic not in SEVERAL_CHANNELS:
+        STREAMS.update(examples=1, congested=int(routers > 0), outputs=int(outputs > 0), hidden=int(hidden > 0))
     assert disagreement(case) is None
 
 
@@ -115,7 +120,7 @@ def test_spikes_of_errors_were_found() -> None:
         pytest.skip("needs the agreement tests in the same process")
     assert STREAMS["congested"] > STREAMS["examples"] // 3, STREAMS
     assert STREAMS["outputs"] > STREAMS["examples"] // 3, STREAMS
-    assert STREAMS["hidden"] > STREAMS["examples"] // 5, STREAMS
+    assert STREAMS["hidden"] > STREAMS["examples"] // 4, STREAMS
 
 
 def test_congestion_was_found() -> None:
@@ -124,3 +129,4 @@ def test_congestion_was_found() -> None:
         pytest.skip("needs the agreement tests in the same process")
     assert SEEN["congested"] > SEEN["examples"] // 2, SEEN
     assert SEEN["alone"] > SEEN["examples"] // 10, SEEN
+    assert CROWDED["congested"] > CROWDED["examples"] // 2, CROWDED

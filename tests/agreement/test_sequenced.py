@@ -12,7 +12,8 @@ from neurosim.stimulus import Events
 from .sequences import Sequenced, run, sequenced
 from .strategies import examples
 
-COUNTED = ("push_cycles", "loop_cycles", "frozen_cycles", "pop_cycles", "release_cycles", "bistable_cycles")
+COUNTED = ("push_cycles", "loop_cycles", "frozen_cycles", "pop_cycles", "pop_held_cycles",
+           "release_cycles", "bistable_cycles")  # fmt: skip
 STROBES = ("neuron_reads", "neuron_writes", "synapse_reads", "synapse_writes")
 
 
@@ -59,6 +60,9 @@ def adds_up(sequencer: Sequencer, start: SequencerState, found: Sequence, end: S
     assert [found.count(name) for name in STROBES] == log[:, 4:].sum(axis=0).tolist()
     waited = sum(int(b - a) for a, b in zip([found.begin, *log[:, 2]], [*log[:, 1], found.end], strict=True))
     assert waited + busy == found.cycles
+    assert 0 <= found.count("held_cycles") <= waited
+    held = sum(found.count(name) for name in ("held_cycles", "frozen_cycles", "pop_held_cycles"))
+    assert held <= found.count("output_busy")
     follows = log[:, 0] >= len(sequencer.states)  # the release of the port, a pop state: at once; else WAIT between
     assert ((log[1:, 1] == log[:-1, 2]) == follows[1:]).all() and (log[1:, 1] >= log[:-1, 2]).all()
     assert found.count("pushed") - found.count("popped") == len(end.entries()) - len(start.entries())

@@ -63,8 +63,39 @@ def test_the_causes_of_each_unit_add_up_to_all_cycles(run: Sequence) -> None:
 
 def test_the_limit_in_words(run: Sequence) -> None:
     core = causes(run, Phase.UPDATE)[Phase.UPDATE, CORE, Unit.SOMA]
-    assert limit(core, 2) == "the loop over targets (2 cycles a target)"
-    assert "output port" in limit(np.array([1, 2, 3, 0, 0]), 2) and "wait" in limit(np.array([1, 2, 0, 0, 0]), 2)
+    assert limit(core, 2, 2 * 256 + 2) == "the loop over targets (2 cycles a target)"
+    assert "pushes, pops" in limit(np.array([9, 2, 3, 0, 0]), 2, 2)
+    assert "output port" in limit(np.array([1, 2, 3, 0, 0]), 2, 0)
+    assert "wait" in limit(np.array([1, 2, 0, 0, 0]), 2, 0)
+
+
+def sent(chip: str, words: list[int], *overrides: str, threshold: int = 1, firing: int = 256) -> Sequence:
+    """Words at cycle 0 on a chip of silent neurons, but for one; open loop."""
+    sequencer = build_sequencer(load_sequenced(chip, ["core.registers.open_loop=true", *overrides]))
+    memory = [neuron_word(sequencer.chip, threshold=0 if n == firing else threshold) for n in range(256)]
+    return play(sequencer, sequencer.new_state(memory), Events(np.zeros(len(words), np.int64), np.array(words)))
+
+
+def test_wait_for_the_output_port_is_blocked() -> None:
+    """Virtual events that fire: the controller waits for the port in WAIT, 1006 cycles a transfer."""
+    virtual = Assembler(load_sequenced("odin")).virtual(3, 7)
+    run = sent("odin", [virtual] * 4, "link.acknowledge_cycles=[1000]", threshold=5)
+    core = causes(run, Phase.FORWARD)[Phase.FORWARD, CORE, Unit.SOMA]
+    assert run.count("sent") == 4 and run.count("output_busy") == 4 * 1006
+    # guard output_busy stands first: in all these cycles the controller is in WAIT
+    assert core[Cause.BLOCKED] == run.count("held_cycles") == 4 * 1006
+    assert core[Cause.STARVED] < 60 and core.sum() == run.cycles
+    assert "output port" in limit(core, 2, run.count("neuron_writes"))
+
+
+def test_a_pop_that_waits_for_the_output_port_is_blocked() -> None:
+    """tinyODIN, neuron 3 of 4 fires: AER_POP lasts 1006 + 1 cycles, all but the last one held."""
+    over = ("core.registers.last_neuron=3", "link.acknowledge_cycles=[1000]")
+    run = sent("tinyodin", [5], *over, threshold=0x7FF, firing=3)
+    core = causes(run, Phase.FORWARD)[Phase.FORWARD, CORE, Unit.SOMA]
+    assert (run.count("pop_cycles"), run.count("pop_held_cycles"), run.count("held_cycles")) == (1, 1006, 0)
+    assert core[Cause.BLOCKED] == 1006 and core[Cause.BUSY] == 1 + 8 + 1
+    assert "output port" in limit(core, 2, run.count("neuron_writes"))
 
 
 def test_a_run_priced_by_hand(run: Sequence) -> None:

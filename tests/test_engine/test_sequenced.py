@@ -115,6 +115,15 @@ def test_a_spike_of_the_last_neuron_holds_wait_instead(engine: str) -> None:
     assert log(run) == [("POP_NEUR", 1, 513), ("POP_NEUR", 527, 1039)]  # silent from 526 on
 
 
+def test_a_pop_state_is_held_and_so_is_wait(engine: str) -> None:
+    """Busy for 13 cycles: AER_POP of tinyODIN waits in all of them, WAIT of ODIN as well."""
+    slow = (OPEN, "core.registers.last_neuron=3", "link.acknowledge_cycles=[2]", "link.release_cycles=[5]")
+    tiny = Bench(*slow, chip="tinyodin", quiet=TINY, neurons={3: FIRES}).run(engine, 5)
+    assert [tiny.count(name) for name in ("pop_cycles", "pop_held_cycles", "held_cycles")] == [1, 13, 0]
+    odin = Bench(*slow, neurons={3: FIRES}, waiting=(1, 2)).run(engine)
+    assert [odin.count(name) for name in ("pop_held_cycles", "held_cycles", "frozen_cycles")] == [0, 26, 0]
+
+
 def test_push_and_release_are_not_held(engine: str) -> None:
     """A time reference fires neuron 5 through its last cycle; the port is busy until 29, ACK falls on time."""
     run = Bench(OPEN, "link.acknowledge_cycles=[19]", neurons={5: FIRES}).run(engine, 5 << 8 | 0xFF, SPIKE)
@@ -194,6 +203,78 @@ def test_weights_are_used_before_and_flags_before_they_move(engine: str) -> None
     assert run.outputs[:, 1].tolist() == [8]
     assert bench.sequencer.synapses(bench.state)[5, 8] == 8 | 4
     assert not bench.state.up.any()  # no neuron here learns, so every write clears its flags
+
+
+# ---- edges ---------------------------------------------------------------------------------------------------------
+
+SINGLE = ("core.neuron.entries=1", "core.synapse.rows=1", "core.registers.last_neuron=0", "core.watch.neuron=[]")
+
+
+def small(engine: str, overrides: tuple[str, ...], words: list[int], code: list[list[int]], **word: int) -> Sequence:
+    """ODIN with fewer neurons and rows, and operands as narrow as they can be; all neurons alike."""
+    chip = load_sequenced("odin", [OPEN, *overrides])
+    fields = chip.core.neuron.fields
+    sequencer = build_sequencer(chip)
+    memory = 1 + sum(value << fields[name][0] for name, value in word.items())  # type: ignore[index]
+    state = sequencer.new_state([memory] * chip.core.neuron.entries, np.array(code))
+    events = Events(np.zeros(len(words), np.int64), np.array(words))
+    run = play(sequencer, state, events, 100_000, engine=engine, record=True)
+    assert run.count("popped") + run.count("dropped") == run.count("pushed")
+    return run
+
+
+def narrow(row_bits: int, neuron_bits: int) -> tuple[str, ...]:
+    places = {"spike": (row_bits, None), "virtual": (None, neuron_bits), "synapse": (row_bits, neuron_bits),
+              "reference_one": (None, neuron_bits), "bistability_row": (row_bits, None)}  # fmt: skip
+    low = {"spike": (0, 0), "virtual": (0, 0), "synapse": (8, 0), "reference_one": (0, 8), "bistability_row": (8, 0)}
+    return tuple(
+        f"core.operations.{name}.{what}=[{low[name][k]}, {bits}]"
+        for name, sizes in places.items() for k, (what, bits) in enumerate(zip(("row", "neuron"), sizes, strict=True))
+        if bits is not None
+    )  # fmt: skip
+
+
+def test_a_chip_of_one_neuron_and_one_row(engine: str) -> None:
+    """Numbers wrap: row and neuron are 0 whatever the word says. The spike meets the weight 3 of its threshold."""
+    run = small(engine, (*SINGLE, *narrow(1, 1)), [SPIKE, SYNAPSE | 0x101, 0x1FF], [[8 | 3]], threshold=3)
+    assert states(run) == ["PUSH", "WAIT_REQDN", "POP_NEUR", "SYNAPSE", "WAIT_REQDN", "TREF", "WAIT_REQDN"]
+    assert run.outputs[:, 1].tolist() == [0, 0]
+    assert run.operations[2, 4:].tolist() == [1, 1, 1, 1]
+
+
+def test_operands_beyond_the_last_row_and_neuron_wrap(engine: str) -> None:
+    """Five neurons, three rows: row 3 is row 0, neuron 6 is neuron 1. Row 0 has weight 3 onto neuron 1 alone."""
+    sizes = ("core.neuron.entries=5", "core.synapse.rows=3", "core.registers.last_neuron=4", "core.watch.neuron=[]")
+    code = [[8, 8 | 3, 8, 8, 8], [8] * 5, [8] * 5]
+    run = small(engine, (*sizes, *narrow(2, 3)), [3 << 8 | 0x07, 0x10000 | 3 << 8 | 6], code, threshold=3)
+    assert run.outputs[:, 1].tolist() == [1, 1]
+
+
+def test_events_far_away(engine: str) -> None:
+    """Beyond 2^31 and 2^40; the reference engine sleeps until they come."""
+    bench = Bench(OPEN, neurons={8: {"threshold": 3}}, code=8 | 3)
+    events = Events(np.array([1 << 32, 1 << 40]), np.array([SYNAPSE, SYNAPSE]))
+    run = play(bench.sequencer, bench.state, events, engine=engine, record=True)
+    assert run.outputs.tolist() == [[(1 << 32) + 5, 8], [(1 << 40) + 5, 8]]
+    assert run.handshakes.tolist() == [[1 << 32, (1 << 32) + 8], [1 << 40, (1 << 40) + 8]]
+    cut = play(bench.sequencer, bench.state, Events(np.array([1 << 50]), np.array([SPIKE])), 1 << 45, engine=engine)
+    assert cut.end == 1 << 45
+
+
+def test_words_of_62_bits(engine: str) -> None:
+    wide = ("core.input.word_bits=62", f"core.words=[{{mask: {1 << 61}, match: {1 << 61}, operation: reference_one}}, "
+            "{mask: 0, match: 0, operation: push}]", "core.operations.reference_one.neuron=[53, 8]")  # fmt: skip
+    run = Bench(OPEN, *wide, neurons={8: FIRES}).run(engine, 1 << 61 | 8 << 53)
+    assert run.outputs[:, 1].tolist() == [8] and run.operations[0, 3] == 1 << 61 | 8 << 53
+
+
+@pytest.mark.parametrize("chip", ["odin", "tinyodin"])
+def test_neurons_that_nobody_loaded_keep_silent(chip: str, engine: str) -> None:
+    """In a closed loop any spike would begin an endless run."""
+    sequencer = build_sequencer(load_sequenced(chip))
+    words = np.array([5, 5]) if chip == "tinyodin" else np.array([SPIKE, VIRTUAL])
+    run = play(sequencer, sequencer.new_state(), Events(np.zeros(2, np.int64), words), 20_000, engine=engine)
+    assert run.count("spikes") == 0 and run.end < 20_000
 
 
 # ---- the watch point ---------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ class Operations:
 
     def sweep(self, operation: Operation, word: int) -> Process:
         """All neurons, one after the other: a spike of a row, or a time reference."""
-        row = bits_of(word, operation.row) if operation.does == "integrate" else None
+        row = self.row_of(operation, word) if operation.does == "integrate" else None
         for n in range(self.registers.last_neuron + 1):
             if n:
                 yield self.pace.next_cycle()
@@ -77,9 +77,9 @@ class Operations:
 
     def touch(self, operation: Operation, word: int) -> Process:
         """One neuron: a weight from the word or of one synapse, or a time reference."""
-        n = bits_of(word, operation.neuron)
+        n = bits_of(word, operation.neuron) % self.core.neuron.entries
         stored = operation.does == "integrate" and operation.weight is None
-        row = bits_of(word, operation.row) if stored else None
+        row = self.row_of(operation, word) if stored else None
         yield from self.target(CLOCK.loop_cycles, lambda: self.read(n, row))
         drive, reference, watched = 0, int(operation.does == "time_reference"), None
         if row is not None:
@@ -89,6 +89,10 @@ class Operations:
             drive, reference = self.operands(operation, word)
         self.count[CLOCK.updated if row is None else CLOCK.integrated] += 1
         self.write_neuron(n, drive, reference, None, watched)
+
+    def row_of(self, operation: Operation, word: int) -> int:
+        """The row that a word names; there is none beyond the last, so its number wraps."""
+        return bits_of(word, operation.row) % self.core.synapse.rows
 
     def operands(self, operation: Operation, word: int) -> tuple[int, int]:
         """(signed weight, 1 for a time reference) in the word that started the operation."""
@@ -117,7 +121,7 @@ class Operations:
     def consolidate(self, operation: Operation, word: int) -> Process:
         """Bistability of one row, or of all."""
         one = operation.targets == "row"
-        rows = [bits_of(word, operation.row)] if one else list(range(self.core.synapse.rows))
+        rows = [self.row_of(operation, word)] if one else list(range(self.core.synapse.rows))
         each = self.core.synapse.synapses_per_word
         places = [(row, n) for row in rows for n in range(0, self.core.neuron.entries, each)]
         for index, (row, n) in enumerate(places):

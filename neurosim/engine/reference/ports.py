@@ -24,6 +24,11 @@ class Register:
     def __init__(self, value: int) -> None:
         self.now = self.then = value
 
+    @property
+    def still(self) -> bool:
+        """Whether the next edge changes nothing."""
+        return self.now == self.then
+
     def edge(self) -> None:
         """A cycle begins."""
         self.now = self.then
@@ -39,6 +44,11 @@ class Synchroniser:
     def now(self) -> int:
         """What comes out in this cycle."""
         return self.values[-1]
+
+    @property
+    def still(self) -> bool:
+        """Whether no edge changes anything while the wire stays as it is."""
+        return all(value == self.wire() for value in self.values)
 
     def edge(self) -> None:
         """A cycle begins; the wire is still what it was in the one before."""
@@ -76,34 +86,34 @@ class EventQueue:
         self.count[CLOCK.max_fill] = max(self.count[CLOCK.max_fill], len(self.entries))
 
 
-class Clock:
-    """Gives every register its edge."""
-
-    def __init__(self, env: simpy.Environment, *registers: Register | Synchroniser | EventQueue) -> None:
-        self.env, self.registers = env, registers
-
-    def run(self) -> Process:
-        """For ever: one edge a cycle, from the second cycle on."""
-        while True:
-            yield At(self.env, 1, FINISH)
-            for register in self.registers:
-                register.edge()
-
-
 class Pace:
-    """The controller's cycles, and what each was for."""
+    """Cycle after cycle, and what each was for the controller. Until `wake` nobody need look: nothing moves."""
 
     def __init__(self, env: simpy.Environment, count: Ints) -> None:
-        self.env, self.count = env, count
+        self.env, self.count, self.wake = env, count, 0
 
-    def next_cycle(self) -> simpy.Event:
-        """To be waited for: the controller's moment in the next cycle."""
-        return At(self.env, 1, ARBITRATE)
+    def next_cycle(self, phase: int = ARBITRATE) -> simpy.Event:
+        """To be waited for: a moment (the controller's) in the next cycle in which anything can move."""
+        return At(self.env, max(1, self.wake - int(self.env.now)), phase)
 
     def spend(self, place: int) -> None:
         """This cycle is active; count it."""
         self.count[place] += 1
         self.count[CLOCK.end] = self.env.now
+
+
+class Clock:
+    """Gives every register its edge."""
+
+    def __init__(self, pace: Pace, *registers: Register | Synchroniser | EventQueue) -> None:
+        self.pace, self.registers = pace, registers
+
+    def run(self) -> Process:
+        """For ever: one edge a cycle, from the second cycle on."""
+        while True:
+            yield self.pace.next_cycle(FINISH)
+            for register in self.registers:
+                register.edge()
 
 
 class Sender:
@@ -115,6 +125,7 @@ class Sender:
         self.env, self.link, self.events, self.acknowledged, self.count = env, link, events, acknowledged, count
         self.handshakes: list[tuple[int, int]] = []
         self.word = self.request = 0
+        self.rises: int | None = None  # the cycle in which REQ will rise next, if that is known
 
     def earliest(self, event: int) -> int:
         """The cycle in which REQ of an event may rise, once the one ahead is done."""
@@ -130,9 +141,9 @@ class Sender:
     def run(self) -> Process:
         """Event after event."""
         for event, (_, word) in enumerate(self.events):
-            up = self.earliest(event)
+            up = self.rises = self.earliest(event)
             yield At(self.env, max(0, up - int(self.env.now)), DELIVER)
-            self.word, self.request = word, 1
+            self.word, self.request, self.rises = word, 1, None
             while not self.acknowledged.now:
                 yield At(self.env, 1, DELIVER)
             drops = self.link.drop_cycles
@@ -149,15 +160,15 @@ class Sender:
 class Receiver:
     """The far end of the output port: answers each REQ with ACK."""
 
-    def __init__(self, env: simpy.Environment, link: Link, request: Register, count: Ints) -> None:
-        self.env, self.link, self.request, self.count = env, link, request, count
+    def __init__(self, pace: Pace, link: Link, request: Register, count: Ints) -> None:
+        self.pace, self.env, self.link, self.request, self.count = pace, pace.env, link, request, count
         self.acknowledge = 0
 
     def run(self) -> Process:
         """Transfer after transfer."""
         acknowledges, releases = self.link.acknowledge_cycles, self.link.release_cycles
         while True:
-            yield At(self.env, 1, DELIVER)
+            yield self.pace.next_cycle(DELIVER)
             if not self.request.now:
                 continue
             transfer = int(self.count[CLOCK.sent])

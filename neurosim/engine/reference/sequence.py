@@ -46,7 +46,7 @@ class Controller:
         self.operations = Operations(sequencer, state, self.pace, self.queue, self.output)
         output = self.output
         self.clock = Clock(
-            env, self.acknowledge, self.request, self.queue, output.request, output.acknowledge, output.busy
+            self.pace, self.acknowledge, self.request, self.queue, output.request, output.acknowledge, output.busy
         )
 
     def _past_requests(self) -> list[int]:
@@ -58,7 +58,7 @@ class Controller:
     def _wire_output(self) -> None:
         core, env = self.core, self.env
         request = Register(0)
-        self.receiver = Receiver(env, self.chip.link, request, self.count)
+        self.receiver = Receiver(self.pace, self.chip.link, request, self.count)
         acknowledge = Synchroniser(lambda: self.receiver.acknowledge, [0] * core.output.synchroniser_cycles)
         gap = core.watch.gap_cycles if core.watch else 1
         self.output = Output(env, (1 << core.output.word_bits) - 1, gap, request, acknowledge, self.count)
@@ -74,6 +74,7 @@ class Controller:
             if self.is_cut():
                 return
             action = self.decide() if self.env.now < self.last else "wait"
+            self.count[CLOCK.held_cycles] += self.output.busy.now
             if action == "serve":
                 yield self.pace.next_cycle()
                 yield from self.serve()
@@ -82,7 +83,16 @@ class Controller:
                 yield from self.serve_queue()
             elif self.is_over():
                 return
+            else:
+                self.sleep()
             yield self.pace.next_cycle()
+
+    def sleep(self) -> None:
+        """If nothing moves before the next REQ rises, nobody need look until then (or until the run is cut)."""
+        rises = self.sender.rises
+        still = self.acknowledge.still and self.request.still and not self.output.busy.now and self.output.busy.still
+        if still and not self.sender.request and rises is not None:
+            self.pace.wake = min(rises, self.last)
 
     def is_cut(self) -> bool:
         """Whether a run with a limit ends in this cycle of WAIT."""
@@ -139,10 +149,10 @@ class Controller:
         if operation.pop_state:
             yield self.pace.next_cycle()
             with self.logged(len(self.names) + 1 + kind, entry):
-                self.pace.spend(CLOCK.pop_cycles)
                 while self.output.busy.now:
+                    self.pace.spend(CLOCK.pop_held_cycles)
                     yield self.pace.next_cycle()
-                    self.pace.spend(CLOCK.pop_cycles)
+                self.pace.spend(CLOCK.pop_cycles)
                 self.queue.pop()
 
     @contextmanager
