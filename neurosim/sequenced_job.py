@@ -95,7 +95,7 @@ class SequencedJob:
             raise SimulationError(
                 f"{self.config.chip.name}: of {len(events.word)} words the input port served {served}, {waiting} "
                 f"entries stay in the queue, {run.count('dropped')} were dropped: expected all to be served and none "
-                "to stay; see core.arbiter (a line `do: serve` for every kind of word, one `do: pop`) and core.queue.depth"
+                "to stay; see core.arbiter (`do: serve` for every kind of word, one `do: pop`) and core.queue.depth"
             )
         return run
 

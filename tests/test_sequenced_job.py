@@ -13,7 +13,8 @@ from neurosim import results, session, yamlio
 from neurosim.account.costs import load_costs
 from neurosim.cli import main
 from neurosim.config import Config, SequencedConfig, load_config, resolve
-from neurosim.errors import ConfigError
+from neurosim.errors import ConfigError, SimulationError
+from neurosim.learning import sdsp
 from neurosim.ops import Op
 from neurosim.probe import Plan
 from neurosim.sequenced import FIELDS, load_sequenced
@@ -317,3 +318,24 @@ def test_cards_have_the_widths_of_a_chip_that_can_run_the_rule(tmp_path: Path) -
         shown = " ".join(invoke("rules", *options).stdout.split())
         assert all(part in shown for part in ("3 calcium,", calcium, "17 thetas", f"number formats of {chip}")), shown
     assert "number formats of mesh16" in " ".join(invoke("rules", "desire_bp", "--chip", "odin").stdout.split())
+
+
+def test_words_that_a_chip_leaves_undone_end_the_run(tmp_path: Path) -> None:
+    lines = (yamlio.shipped() / "odin.yaml").read_text().splitlines()
+    chip = tmp_path / "mute.yaml"
+    chip.write_text("\n".join(line for line in lines if "do: pop" not in line))
+    job = prepare(resolve(str(chip), "256-20", train=12, test=6, epochs=2, seed=5, overrides=SMALL))
+    with pytest.raises(SimulationError, match=r"of 12 words the input port served 12, 12 entries stay in the queue"):
+        train(job, tmp_path / "run")
+
+
+def test_a_rule_of_a_file_runs_where_its_circuit_is_named(tmp_path: Path) -> None:
+    text = Path(sdsp.__file__).read_text().replace("weight + 1)", "weight + 2)")
+    assert text != Path(sdsp.__file__).read_text()
+    rule = tmp_path / "hasty.py"
+    rule.write_text(text)
+    circuit = "chip.core.learning.circuits=[hasty]"
+    job = prepare(config(rule=str(rule), overrides=(*SMALL, circuit)))
+    assert isinstance(job, SequencedJob) and job.sequencer.rule.__name__.endswith("hasty")
+    with pytest.raises(ConfigError, match=r"name its circuit \(--set chip.core.learning.circuits=\[hasty\]\)"):
+        config(rule=str(rule))
