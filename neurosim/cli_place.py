@@ -1,6 +1,5 @@
 """The commands that place a network and run a few samples of it: `neurosim place`, `neurosim verify`."""
 
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -159,18 +158,17 @@ def verify(
     ways = BACKWARD if backward == "all" else (backward,)
     rules = {chip: [rule] if rule else _circuits(chip) for chip in chips or _learners()}
     left_out: dict[str, None] = {}
-    for chip, way in product(rules, ways):
-        for name in rules[chip]:
-            parts = {"network": network, "encoder": encoder, "neuron": neuron, **data}
-            try:
-                title, differences = _trial(chip, name, way, overrides, parts, samples, seed)
-            except (ConfigError, PlacementError) as error:
-                if chips:
-                    raise
-                left_out[f"{chip}: left out: {str(error).replace(chr(10), '; ')}"] = None
-                continue
-            found.append(next((str(one) for one in differences if one is not None), None))
-            click.echo(f"{title}: {found[-1] or 'IDENTICAL'}")
+    for chip, name, way in [(c, n, w) for c in rules for n in rules[c] for w in ways]:
+        parts = {"network": network, "encoder": encoder, "neuron": neuron, **data}
+        try:
+            title, differences = _trial(chip, name, way, overrides, parts, samples, seed)
+        except (ConfigError, PlacementError) as error:
+            if chips:
+                raise
+            left_out[f"{chip}: left out: {str(error).replace(chr(10), '; ')}"] = None
+            continue
+        found.append(next((str(one) for one in differences if one is not None), None))
+        click.echo(f"{title}: {found[-1] or 'IDENTICAL'}")
     for line in left_out:
         click.echo(line)
     if not found:

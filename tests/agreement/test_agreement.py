@@ -22,6 +22,7 @@ from .streams import streams
 
 SEVERAL_CHANNELS = ("channels", "torus")  # kinds of traffic in which no source goes alone
 pytestmark = pytest.mark.xdist_group("agreement")  # in one process: the last tests look at what the others met
+MET: set[tuple[str, str]] = set()  # (test, kind of traffic) in this process
 SEEN: Counter[str] = Counter()  # of kinds with one channel
 CROWDED: Counter[str] = Counter()  # of the others
 STREAMS: Counter[str] = Counter()
@@ -76,6 +77,7 @@ def test_engines_agree(traffic: str, data: st.DataObject) -> None:
     event("congested routers" if routers else "free routers")
     alone = goes_alone(case)
     event("a source goes alone" if alone else "all sources meet")
+    MET.add(("agree", traffic))
     seen = CROWDED if traffic in SEVERAL_CHANNELS else SEEN
     seen.update(examples=1, congested=int(routers > 0), alone=int(alone and routers > 0))
     assert disagreement(case) is None
@@ -109,6 +111,7 @@ def test_engines_agree_where_errors_are_spikes(traffic: str, data: st.DataObject
     target(routers, label="blocked router inputs")
     target(everywhere, label="blocked units")
     target(hidden, label="hidden weights that moved")
+    MET.add(("errors", traffic))
     if traffic not in SEVERAL_CHANNELS:
         STREAMS.update(examples=1, congested=int(routers > 0), outputs=int(outputs > 0), hidden=int(hidden > 0))
     assert disagreement(case) is None
@@ -116,8 +119,8 @@ def test_engines_agree_where_errors_are_spikes(traffic: str, data: st.DataObject
 
 def test_spikes_of_errors_were_found() -> None:
     """The examples above are worth their time: weights of all layers move, and flits stand in the way."""
-    if not STREAMS:
-        pytest.skip("needs the agreement tests in the same process")
+    if not MET >= {("errors", traffic) for traffic in TRAFFIC}:
+        pytest.skip("needs all the agreement tests in the same process")
     assert STREAMS["congested"] > STREAMS["examples"] // 3, STREAMS
     assert STREAMS["outputs"] > STREAMS["examples"] // 3, STREAMS
     assert STREAMS["hidden"] > STREAMS["examples"] // 4, STREAMS
@@ -125,8 +128,8 @@ def test_spikes_of_errors_were_found() -> None:
 
 def test_congestion_was_found() -> None:
     """The examples above are worth their time: in most of them flits stand in the way."""
-    if not SEEN:
-        pytest.skip("needs the agreement tests in the same process")
+    if not MET >= {("agree", traffic) for traffic in TRAFFIC}:
+        pytest.skip("needs all the agreement tests in the same process")
     assert SEEN["congested"] > SEEN["examples"] // 2, SEEN
     assert SEEN["alone"] > SEEN["examples"] // 10, SEEN
     assert CROWDED["congested"] > CROWDED["examples"] // 2, CROWDED

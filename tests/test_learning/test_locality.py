@@ -19,7 +19,7 @@ from neurosim.learning import CONTRACTS, Card, Formats, desire_bp, ssnn_bp
 from neurosim.network import mlp
 from neurosim.place import place
 
-WIDE = Formats(16, 13, 24, 9, 6, 32, 16, 16, True)
+WIDE = Formats(16, 13, 24, 9, 6, 32, 16, 16, True, wait_bits=5)
 NARROW = replace(WIDE, weight_bits=6, weight_fraction_bits=4, trace_bits=5, trace_fraction_bits=3, random_bits=8)
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "desire_bp": [{}, {"graded": True, "theta_output": 0.12, "theta_hidden": 0.02}],
