@@ -1,5 +1,6 @@
 """neurosim compare: ordinary runs, cached and resumable, one table; the number of workers changes nothing."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -38,6 +39,7 @@ STUDY = Study(
 @contextmanager
 def threads(number: int | None = 2, scheduler: str | None = None) -> Iterator[Client]:
     """Workers in this process, where the made-up engine is."""
+    gc.collect()  # a Client that never connected would else be collected by the new loop's thread, and wait for itself
     with Client(
         processes=False, n_workers=1, threads_per_worker=number or 2, dashboard_address="127.0.0.1:0",
         set_as_default=False,
