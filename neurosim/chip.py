@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from neurosim import yamlio
 from neurosim.core import Accumulator, Axon, Core, Learning, Memory, Neuron, Packetiser, Soma, Synapse
 from neurosim.noc import Link, Noc, Router
-from neurosim.section import Name, Natural, Positive, Quality, Section, require
+from neurosim.section import Head, Natural, Positive, Section, require
 
 __all__ = [
     "Accumulator",
@@ -96,15 +96,9 @@ class Host(Section):
     values_per_packet: Positive
 
 
-class Chip(Section):
+class Chip(Head):
     """One chip: cores at the nodes of a mesh or torus, one clock, one host link, one cost table by name."""
 
-    name: Name
-    description: str
-    source: str
-    quality: Quality
-    clock_mhz: Annotated[float, Field(ge=1e-3, le=1e6)]
-    costs: str
     core: Core
     noc: Noc
     sync: Sync

@@ -1,10 +1,10 @@
 """One pipelined core of a chip: its units, its memories, and what must agree between them."""
 
-from typing import Annotated, Literal, NamedTuple, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from neurosim.section import Natural, Positive, Section, require
+from neurosim.section import Memory, Natural, Positive, Section, require
 
 __all__ = [
     "BACKWARD",
@@ -23,19 +23,6 @@ __all__ = [
 # How errors read weights against the direction in which they are stored (docs/decisions/0004, 0013 and 0014).
 Backward = Literal["transposed_read", "mirrored", "crossbar"]
 BACKWARD: tuple[str, ...] = get_args(Backward)
-
-
-class Memory(NamedTuple):
-    """Geometry of one memory of a core; what one access costs follows from it."""
-
-    words: int
-    word_bits: int
-    banks: int
-
-    @property
-    def capacity_bits(self) -> int:
-        """All bits of the memory."""
-        return self.words * self.word_bits
 
 
 class Axon(Section):

@@ -1,7 +1,7 @@
 """Operations of a sequenced core: what the controller can do, which words start it, and what it prefers."""
 
 from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -11,10 +11,11 @@ from neurosim.section import Natural, Positive, Section, require
 __all__ = ["ACTIONS", "DOES", "GUARDS", "TARGETS", "Arbiter", "Bits", "Choice", "Move", "Operation", "Word",
            "demands_of", "overlap"]  # fmt: skip
 
-DOES = ("push", "integrate", "time_reference", "bistability")
-TARGETS = ("none", "one", "all", "row", "memory")
-GUARDS = ("output_busy", "queue_full", "urgent_input", "input", "queue")
-ACTIONS = ("wait", "pop", "serve")
+Does = Literal["push", "integrate", "time_reference", "bistability"]
+Targets = Literal["none", "one", "all", "row", "memory"]
+Guard = Literal["output_busy", "queue_full", "urgent_input", "input", "queue"]
+Action = Literal["wait", "pop", "serve"]
+DOES, TARGETS, GUARDS, ACTIONS = get_args(Does), get_args(Targets), get_args(Guard), get_args(Action)
 
 Bits = Annotated[tuple[Natural, Positive], Field(strict=False)]  # lowest bit, number of bits
 Word = Annotated[int, Field(ge=0, lt=2**62)]
@@ -35,8 +36,8 @@ class Operation(Section):
     """
 
     state: str
-    does: Literal["push", "integrate", "time_reference", "bistability"]
-    targets: Literal["none", "one", "all", "row", "memory"]
+    does: Does
+    targets: Targets
     cycles: Positive | None = None
     patient: bool = False  # only served under the guard `input`
     push: Annotated[tuple[Move, ...], Field(strict=False)] = ()
@@ -93,8 +94,8 @@ class Choice(Section):
 class Arbiter(Section):
     """One line of the arbiter: the first guard that holds decides what the controller does in this cycle."""
 
-    when: Literal["output_busy", "queue_full", "urgent_input", "input", "queue"]
-    do: Literal["wait", "pop", "serve"]
+    when: Guard
+    do: Action
 
     @model_validator(mode="after")
     def _can_be_done(self) -> Self:

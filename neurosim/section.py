@@ -1,13 +1,13 @@
 """A section of a hardware description: frozen and strict, with the number types that sections share."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from neurosim.complaint import Complaints, Path
 
-__all__ = ["Name", "Natural", "Positive", "Quality", "Section", "require"]
+__all__ = ["Head", "Memory", "Name", "Natural", "Positive", "Quality", "Section", "require"]
 
 Quality = Literal["measured", "simulated", "estimated"]
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -37,3 +37,27 @@ class Section(BaseModel):
     """A section of a chip file: frozen, strict, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Head(Section):
+    """What every chip says of itself: name, where its numbers come from, one clock, one cost table by name."""
+
+    name: Name
+    description: str
+    source: str
+    quality: Quality
+    clock_mhz: Annotated[float, Field(ge=1e-3, le=1e6)]
+    costs: str
+
+
+class Memory(NamedTuple):
+    """Geometry of one memory of a core; what one access costs follows from it."""
+
+    words: int
+    word_bits: int
+    banks: int
+
+    @property
+    def capacity_bits(self) -> int:
+        """All bits of the memory."""
+        return self.words * self.word_bits

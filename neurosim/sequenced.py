@@ -7,16 +7,16 @@ cycle by cycle is said in docs/decisions/0019; the names of the numbers are thos
 
 import os
 from collections.abc import Iterable
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from neurosim import yamlio
 from neurosim.complaint import Path
 from neurosim.operations import Arbiter, Bits, Choice, Operation, Word, demands_of, overlap
-from neurosim.section import Name, Natural, Positive, Quality, Section, require
+from neurosim.section import Head, Memory, Natural, Positive, Section, require
 
-__all__ = ["FIELDS", "Geometry", "Input", "Link", "Output", "Queue", "Registers", "Rows", "SequencedChip",
+__all__ = ["FIELDS", "Input", "Link", "Output", "Queue", "Registers", "Rows", "SequencedChip",
            "SequencedCore", "Watch", "Words", "load_sequenced"]  # fmt: skip
 
 # Words of a neuron that circuit and rule know, in the order in which the engines keep them.
@@ -186,11 +186,11 @@ class SequencedCore(Section):
         """Words of synapse memory that a row of all neurons takes."""
         return -(-self.neuron.entries // self.synapse.synapses_per_word)
 
-    def memories(self) -> dict[str, "Geometry"]:
-        """Words and width of both memories."""
+    def memories(self) -> dict[str, Memory]:
+        """Geometry of both memories by the name that `neurosim.ops` gives them."""
         return {
-            "synapse": Geometry(self.synapse.rows * self.words_per_row, self.synapse.word_bits),
-            "neuron": Geometry(self.neuron.entries, self.neuron.word_bits),
+            "synapse": Memory(self.synapse.rows * self.words_per_row, self.synapse.word_bits, 1),
+            "neuron": Memory(self.neuron.entries, self.neuron.word_bits, 1),
         }
 
     @model_validator(mode="after")
@@ -273,33 +273,15 @@ class SequencedCore(Section):
         ]  # fmt: skip
 
 
-class Geometry(NamedTuple):
-    """Words and width of a memory."""
-
-    words: int
-    word_bits: int
-
-    @property
-    def capacity_bits(self) -> int:
-        """All bits of the memory."""
-        return self.words * self.word_bits
-
-
 class Sync(Section):
     """No global step: each event is handled as it comes."""
 
     mode: Literal["free"]
 
 
-class SequencedChip(Section):
+class SequencedChip(Head):
     """A chip of one sequenced core, one clock, and a handshake link on each side."""
 
-    name: Name
-    description: str
-    source: str
-    quality: Quality
-    clock_mhz: Annotated[float, Field(ge=1e-3, le=1e6)]
-    costs: str
     core: SequencedCore
     link: Link
     sync: Sync

@@ -61,7 +61,7 @@ if TYPE_CHECKING:  # any rule and any neuron; they are bound before this file is
 (MEMBRANE, THRESHOLD, LEAK, LEAK_ENABLED, DISABLED, NEURON_LEARNS, THETA_MEMBRANE, THETA_1, THETA_2, THETA_3,
  CALCIUM_LEAK, CALCIUM, CALCIUM_WAIT) = range(len(FIELDS))  # fmt: skip
 PUSH, INTEGRATE, _, BISTABILITY = range(4)  # operations.DOES
-ONE, ALL, ONE_ROW, MEMORY = range(1, 5)  # operations.TARGETS
+_, ONE, _, ONE_ROW, _ = range(5)  # operations.TARGETS
 
 
 @inlined
@@ -115,30 +115,37 @@ def send(m: Sequenced, cycle: int, n: int, spike: int, sweep: int, row: int, cod
         emit(m, cycle, row)
 
 
+@inlined
+def settle(m: Sequenced, pops: int) -> None:
+    """The cycle of a write ends: the head of the queue leaves if it is the last one, then the level counts."""
+    if pops != 0:
+        take(m)
+    m.clock[CLOCK.max_fill] = max(m.clock[CLOCK.max_fill], m.clock[CLOCK.level])
+
+
 @inner
 def sweep(m: Sequenced, c: tuple, operation: int, word: int, start: int, pops: int) -> int:  # type: ignore[type-arg]
-    """A spike of a row into all neurons. Returns the first cycle after."""
+    """A spike of a row, or a time reference, into all neurons. Returns the first cycle after."""
     k, clock, o = m.controls, m.clock, m.tables.operation
-    row = row_of(m, operation, word)
-    cycle = start
-    for first in range(0, k.last_neuron + 1, k.per_word):
-        for j in range(k.per_word):
-            m.held[j] = m.code[row, first + j]
-        for n in range(first, min(first + k.per_word, k.last_neuron + 1)):
-            free = freeze(m, cycle)
-            clock[CLOCK.neuron_reads] += 1 + free - cycle
-            watched = -1
-            if n == first:
+    spikes = 1 if o[operation, DOES_WHAT] == INTEGRATE else 0
+    row, cycle = row_of(m, operation, word), start
+    for n in range(k.last_neuron + 1):
+        place, drive, watched = n % k.per_word, 0, -1
+        free = freeze(m, cycle)
+        clock[CLOCK.neuron_reads] += 1 + free - cycle
+        if spikes != 0:
+            if place == 0:
+                for j in range(k.per_word):
+                    m.held[j] = m.code[row, n + j]
                 strobe_synapses(m, free - cycle)
                 if k.write_back != 0:
-                    watched = write_word(m, c, row, first, o[operation, LEARNS])
-            cycle = free + k.cycles_per_target
-            spike = write_neuron(m, c, n, drive_of(m, m.held[n - first], row), 0)
-            send(m, cycle - 1, n, spike, 1, row, watched)
-            if n == k.last_neuron and pops != 0:
-                take(m)
-            clock[CLOCK.max_fill] = max(clock[CLOCK.max_fill], clock[CLOCK.level])
-    clock[CLOCK.integrated] += k.last_neuron + 1
+                    watched = write_word(m, c, row, n, o[operation, LEARNS])
+            drive = drive_of(m, m.held[place], row)
+        cycle = free + k.cycles_per_target
+        spike = write_neuron(m, c, n, drive, 1 - spikes)
+        send(m, cycle - 1, n, spike, spikes, row, watched)
+        settle(m, pops if n == k.last_neuron else 0)
+    clock[CLOCK.integrated if spikes != 0 else CLOCK.updated] += k.last_neuron + 1
     return cycle
 
 
@@ -176,26 +183,7 @@ def touch(m: Sequenced, c: tuple, operation: int, word: int, start: int, pops: i
     cycle = free + k.cycles_per_target
     spike = write_neuron(m, c, n, drive, reference)
     send(m, cycle - 1, n, spike, 0, row, watched)
-    if pops != 0:
-        take(m)
-    clock[CLOCK.max_fill] = max(clock[CLOCK.max_fill], clock[CLOCK.level])
-    return cycle
-
-
-@inner
-def refer(m: Sequenced, c: tuple, start: int, pops: int) -> int:  # type: ignore[type-arg]
-    """A time reference to all neurons. Returns the first cycle after."""
-    k, clock, cycle = m.controls, m.clock, start
-    for n in range(k.last_neuron + 1):
-        free = freeze(m, cycle)
-        clock[CLOCK.neuron_reads] += 1 + free - cycle
-        cycle = free + k.cycles_per_target
-        spike = write_neuron(m, c, n, 0, 1)
-        send(m, cycle - 1, n, spike, 0, 0, -1)
-        if n == k.last_neuron and pops != 0:
-            take(m)
-        clock[CLOCK.max_fill] = max(clock[CLOCK.max_fill], clock[CLOCK.level])
-    clock[CLOCK.updated] += k.last_neuron + 1
+    settle(m, pops)
     return cycle
 
 
@@ -227,7 +215,7 @@ def perform(m: Sequenced, c: tuple, operation: int, word: int, start: int, pops:
     last_pop = 1 if pops != 0 and o[operation, OWN_POP] == 0 else 0
     if does == PUSH:
         put(m, entry_of(m.tables, operation, word))
-        clock[CLOCK.max_fill] = max(clock[CLOCK.max_fill], clock[CLOCK.level])
+        settle(m, 0)
         clock[CLOCK.push_cycles] += o[operation, LENGTH]
         return start + o[operation, LENGTH]
     if does == BISTABILITY:
@@ -237,10 +225,8 @@ def perform(m: Sequenced, c: tuple, operation: int, word: int, start: int, pops:
         return end
     if target == ONE:
         end = touch(m, c, operation, word, start, last_pop)
-    elif does == INTEGRATE:
-        end = sweep(m, c, operation, word, start, last_pop)
     else:
-        end = refer(m, c, start, last_pop)
+        end = sweep(m, c, operation, word, start, last_pop)
     clock[CLOCK.loop_cycles] += end - start - (clock[CLOCK.frozen_cycles] - frozen)
     return end
 

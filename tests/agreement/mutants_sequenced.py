@@ -26,16 +26,15 @@ SEQUENCED = (
            "+= 1 + held + 1 - m.controls.write_back", "+= 1 + held"),
     # Order within a sweep
     Mutant("sequenced: weights after the update", "all neurons of a group take the weights as they were read", FAST,
-           "drive_of(m, m.held[n - first], row)", "drive_of(m, np.int64(m.code[row, n]), row)"),
+           "drive_of(m, m.held[place], row)", "drive_of(m, np.int64(m.code[row, n]), row)"),
     Mutant("sequenced: flags after the update", "flags as they stood before the write cycle", FAST,
            "                if k.write_back != 0:\n"
-           "                    watched = write_word(m, c, row, first, o[operation, LEARNS])\n"
-           "            cycle = free + k.cycles_per_target\n"
-           "            spike = write_neuron(m, c, n, drive_of(m, m.held[n - first], row), 0)\n",
-           "            cycle = free + k.cycles_per_target\n"
-           "            spike = write_neuron(m, c, n, drive_of(m, m.held[n - first], row), 0)\n"
-           "            if n == first and k.write_back != 0:\n"
-           "                watched = write_word(m, c, row, first, o[operation, LEARNS])\n"),
+           "                    watched = write_word(m, c, row, n, o[operation, LEARNS])\n",
+           "",
+           also=(("        spike = write_neuron(m, c, n, drive, 1 - spikes)\n",
+                  "        spike = write_neuron(m, c, n, drive, 1 - spikes)\n"
+                  "        if spikes != 0 and place == 0 and k.write_back != 0:\n"
+                  "            watched = write_word(m, c, row, n, o[operation, LEARNS])\n"),)),
     Mutant("sequenced: the rest of a word rests", "the rest of the last word learns as well", FAST,
            "    if learns != 0:\n        for n in range(first, min(first + k.per_word, k.neurons)):",
            "    if learns != 0:\n        for n in range(first, min(first + k.per_word, k.last_neuron + 1)):"),
@@ -59,15 +58,12 @@ SEQUENCED = (
            "min(bits_of(word, operation.neuron), self.core.neuron.entries - 1)"),
     # The queue
     Mutant("sequenced: popped after the first cycle", "the head stays until the end of its operation", FAST,
-           "            if n == k.last_neuron and pops != 0:\n                take(m)",
-           "            if n == 0 and pops != 0:\n                take(m)"),
+           "settle(m, pops if n == k.last_neuron else 0)", "settle(m, pops if n == 0 else 0)"),
     Mutant("sequenced: dropped after the pop", "dropped if the queue is full, even if the head leaves", FAST,
-           "            spike = write_neuron(m, c, n, drive_of(m, m.held[n - first], row), 0)\n",
-           "            if n == k.last_neuron and pops != 0:\n                take(m)\n"
-           "            spike = write_neuron(m, c, n, drive_of(m, m.held[n - first], row), 0)\n",
-           also=(("            send(m, cycle - 1, n, spike, 1, row, watched)\n"
-                  "            if n == k.last_neuron and pops != 0:\n                take(m)\n",
-                  "            send(m, cycle - 1, n, spike, 1, row, watched)\n"),)),
+           "        spike = write_neuron(m, c, n, drive, 1 - spikes)\n",
+           "        if n == k.last_neuron and pops != 0:\n            take(m)\n"
+           "        spike = write_neuron(m, c, n, drive, 1 - spikes)\n",
+           also=(("settle(m, pops if n == k.last_neuron else 0)", "settle(m, 0)"),)),
     Mutant("sequenced: the last comes first", "a queue is first in, first out", PORTS,
            "self.entries.popleft()", "self.entries.pop()"),
     Mutant("sequenced: full of what is dropped", "max_fill is the level at the end of a cycle", PORTS,

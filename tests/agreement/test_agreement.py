@@ -21,7 +21,6 @@ from .strategies import TRAFFIC, Case, cases, examples, lessons
 from .streams import streams
 
 SEVERAL_CHANNELS = ("channels", "torus")  # kinds of traffic in which no source goes alone
-pytestmark = pytest.mark.xdist_group("agreement")  # in one process: the last tests look at what the others met
 MET: set[tuple[str, str]] = set()  # (test, kind of traffic) in this process
 SEEN: Counter[str] = Counter()  # of kinds with one channel
 CROWDED: Counter[str] = Counter()  # of the others

@@ -22,7 +22,6 @@ from neurosim.wiring import place_connectome
 from .strategies import TRAFFIC, chip_of, examples, far, machines, small
 from .test_invariants import HOST_UNITS, events, way
 
-pytestmark = pytest.mark.xdist_group("fabric")  # in one process: the last test looks at what the others met
 SEEN: Counter[str] = Counter()
 
 
