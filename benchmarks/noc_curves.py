@@ -17,7 +17,7 @@ import click
 import numpy as np
 from matplotlib.figure import Figure
 
-from neurosim.curves import Check, Point, Sample, judge, read_statistics, repeat, tally
+from neurosim.curves import SEEDS, Check, Point, Sample, judge, read_statistics, repeat, tally
 
 HIGHEST = {"hotspot": 0.35, "transpose": 0.3, "uniform": 0.8, "neighbor": 1.0, "tornado": 1.0}
 Runs = dict[Point, list[Sample]]
@@ -43,6 +43,25 @@ def smallest(points: Runs) -> Runs:
         mine = sorted((p for p in points if (p.topology, p.k) == kind and p.buffer <= 4), key=lambda p: p.load)
         chosen |= {point: points[point][:1] for point in mine[:1]}
     return chosen
+
+
+def replica(recorded: Runs, draws: int = 40) -> tuple[float, float]:
+    """How many points would lie inside if both sides were runs of the reference: mean and deviation over `draws`.
+
+    Normal deviates of each point's recorded spread stand for runs; points with one seed are left as they are.
+    """
+    rng, inside = np.random.default_rng(0), []
+    for _ in range(draws):
+        sides: tuple[Runs, Runs] = ({}, {})
+        for point, runs in recorded.items():
+            table = np.array([sample[1:] for sample in runs])
+            spread = table.std(axis=0, ddof=1) if len(runs) > 1 else np.zeros(3)
+            drained = all(sample.drained for sample in runs)
+            for side, number in zip(sides, (len(runs), max(SEEDS, len(runs))), strict=True):
+                drawn = table.mean(axis=0) + spread * rng.standard_normal((number, 3))
+                side[point] = [Sample(drained, *map(float, row)) for row in drawn]
+        inside.append(tally(judge(*sides))[0])
+    return float(np.mean(inside)), float(np.std(inside))
 
 
 def rows_of(checks: list[Check]) -> list[str]:
@@ -107,6 +126,8 @@ def main(recorded: Path, only: tuple[str, ...], jobs: int, figure: Path | None, 
     checks = judge(known, ours)
     if known:
         click.echo("\n".join(rows_of(checks)))
+        most, spread = replica(known)
+        click.echo(f"two sets of runs of the reference: about {most:.0f} inside, give or take {spread:.0f}")
         for check in checks:
             if not check.inside:
                 click.echo(f"outside: {check.point.name} B={check.point.buffer} load {check.point.load:g}: "
